@@ -1,0 +1,1 @@
+"""What a technician does: recipes, thresholds, evaluation. Writes only through edge.recipe."""

@@ -1,0 +1,1 @@
+"""Cameras: one Protocol, one process per camera."""

@@ -1,0 +1,1 @@
+"""Publishers: what carries verdicts away, and never loses one."""

@@ -1,0 +1,59 @@
+"""What every publisher can do, and the record it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import TracebackType
+from typing import Any, Protocol, runtime_checkable
+
+from typing_extensions import Self
+
+
+class RecordKind(str, Enum):
+    """What a record is about; when space runs out IMAGE is dropped first, VERDICT and CLEARANCE never before it."""
+
+    VERDICT = "verdict"
+    CLEARANCE = "clearance"
+    IMAGE = "image"
+    STATE = "state"
+    HEALTH = "health"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One message for the outside world.
+
+    topic: relative to the station's root (`view/front/result`). body: the JSON document of the message, or `{}` for an
+    image, whose bytes are in `blob`. retain: the broker keeps the last one. result_id: the same on every re-delivery.
+    VERDICT, CLEARANCE and IMAGE records are durable (outbox); STATE, HEALTH and ALARM are the present and need no
+    history: only the newest per topic is kept until the broker has it.
+    """
+
+    kind: RecordKind
+    topic: str
+    body: Mapping[str, Any]
+    result_id: str = ""
+    blob: bytes = b""
+    content_type: str = "application/json"
+    retain: bool = False
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """Carries records away. Any thread may call publish."""
+
+    def __enter__(self) -> Self:
+        """Open what is local (files); never waits for a broker."""
+        ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Say goodbye within a bounded time; what is durable stays for the next start; never raises."""
+        ...
+
+    def publish(self, *records: Record) -> None:
+        """Make all records durable together, or none (OutboxError). Returns when they are; never waits for the broker."""
+        ...

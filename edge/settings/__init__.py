@@ -1,0 +1,1 @@
+"""Closed, frozen settings: the vocabulary that configs, recipes and manifests are written in. No I/O, no behaviour."""

@@ -1,0 +1,1 @@
+"""Upstream model -> bundle -> engine, with proof."""
