@@ -22,7 +22,7 @@ MAX_DEPTH = 24
 
 
 class Closed(BaseModel):
-    """Frozen, no unknown keys, no silent coercion of strings to numbers in JSON and YAML."""
+    """Frozen, and no unknown keys: a key that is misspelt is an error, never a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), ser_json_inf_nan="strings")
 
@@ -126,7 +126,7 @@ def load_json(kind: type[ModelT], path: Path) -> ModelT:
 
 
 def _line(kind: type[BaseModel], where: str, item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(top level)"
+    key = ".".join(text if (text := str(part)).isprintable() else repr(text) for part in item["loc"]) or "(top level)"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         known = _fields_at(kind, item["loc"][:-1])
@@ -135,6 +135,8 @@ def _line(kind: type[BaseModel], where: str, item: Any) -> str:
         return f"{where}: {key}: unknown key: {hint}"
     if item["type"] == "missing":
         return f"{where}: {key}: missing: add this key"
+    if isinstance(item["input"], (dict, list)) and item["type"] == "value_error":
+        return f"{where}: {key}: {message}"
     shown = repr(item["input"])
     return f"{where}: {key}: {message} (got {shown if len(shown) <= 60 else shown[:57] + '...'})"
 

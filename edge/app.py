@@ -1,0 +1,122 @@
+"""Assembly: from a config to a running station."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from prometheus_client import start_http_server
+
+from edge.cameras.supervision import SupervisedCamera
+from edge.clearance import Clearances, ClearanceSettings, Sequence
+from edge.config import StationConfig, ViewConfig
+from edge.errors import ConfigError, LineclearError
+from edge.health import Health
+from edge.loop import Identity, PictureSettings, Reporter, Station, ViewSetup
+from edge.parts import Engine, make_engine, make_publisher
+from edge.pipeline import ViewPipeline
+from edge.publishers.base import Publisher
+from edge.recipe import Recipe, load_recipe
+from edge.settings.cameras import is_pulled, trigger_mode
+from edge.types import Judgement, Origin, ReasonCode
+from edge.verdict import undecided
+
+log = logging.getLogger(__name__)
+
+VERSIONED = ("lineclear", "numpy", "opencv-python-headless", "onnxruntime", "paho-mqtt")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A running station with what asks it."""
+
+    station: Station
+    clearances: Clearances
+    publisher: Publisher
+
+
+@contextmanager
+def assemble(config: StationConfig, product: str | None = None) -> Iterator[Assembly]:
+    """The station of `config`, running until the context ends. product: selects the recipes, else the config's.
+
+    Raises StationBusy, OutboxError and ConfigError. A recipe or an engine that cannot be used does not stop the
+    station: its view is UNDECIDED and says why.
+    """
+    state_dir = Path(config.state_dir)
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot be made ({error.strerror})", where=str(state_dir), remedy="correct state_dir") from None
+    health = Health()
+    publisher = make_publisher(config.publisher, config.station, state_dir)
+    engines: dict[str, Engine] = {}
+    views = tuple(_view(name, view, config, product, engines) for name, view in config.views.items())
+    reporter = Reporter(publisher, _identity(config), config.health.interval_s, _now)
+    pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
+    station = Station(views, engines, publisher, health, pictures, reporter, _now)
+    settings = ClearanceSettings(config.clearance.vote, config.clearance.timeout_s)
+    products = {view.name: view.origin.product for view in views}
+    with ExitStack() as stack:
+        if config.health.prometheus_port is not None:
+            server, thread = start_http_server(config.health.prometheus_port, "127.0.0.1", health.registry)
+            stack.callback(thread.join, 2)
+            stack.callback(server.shutdown)
+        stack.enter_context(station)
+        sequence = Sequence(state_dir / "clearance-sequence.json")
+        yield Assembly(station, Clearances(station.ask, products, publisher, sequence, settings, _now), publisher)
+
+
+def _view(name: str, view: ViewConfig, config: StationConfig, product: str | None, engines: dict[str, Engine]) -> ViewSetup:
+    """One view with its camera; views whose recipes share a bundle share its engine."""
+    camera = SupervisedCamera(view.camera, name)
+    drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
+    camera_hash = hash_settings(view.camera.model_dump(mode="json"))
+    wanted = product if product is not None else config.product
+    path = Path(view.recipe.replace("{product}", wanted or ""))
+    recipe, blocked = _recipe(path, name)
+    origin = Origin(view=name, trigger=0, frame=None, grabbed_at=None, product=wanted or "", recipe=str(path.name))
+    if recipe is None:
+        return ViewSetup(name, camera, view.trigger, origin, blocked=blocked, drains=drains)
+    origin = replace(origin, product=recipe.product, recipe_version=recipe.version, bundle=recipe.bundle.name)
+    key = recipe.bundle.content_hash
+    if key not in engines:
+        engines[key] = make_engine(config.engine, recipe.bundle)
+
+    def make_pipeline(engine: Engine, recipe: Recipe = recipe) -> ViewPipeline:
+        return ViewPipeline(recipe, engine, camera_hash)
+
+    return ViewSetup(name, camera, view.trigger, origin, key, make_pipeline, drains=drains)
+
+
+def _recipe(path: Path, view: str) -> tuple[Recipe | None, Judgement | None]:
+    try:
+        return load_recipe(path, view=view), None
+    except LineclearError as error:
+        log.error("recipe_refused view=%s why=%s", view, error)
+        return None, undecided(ReasonCode.RECIPE_INVALID, str(error))
+
+
+def hash_settings(settings: object) -> str:
+    """SHA-256 of any JSON-ready settings, keys sorted."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _identity(config: StationConfig) -> Identity:
+    versions = {}
+    for name in VERSIONED:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return Identity(config.station.topic, versions, hash_settings(config.model_dump(mode="json")))
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

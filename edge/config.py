@@ -1,0 +1,138 @@
+"""configs/*.yaml -> one closed, frozen StationConfig. Paths in a config are relative to the file that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from edge.errors import ConfigError
+from edge.schema import Closed, read_yaml, validate
+from edge.settings.cameras import CameraSettings, source_key
+from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
+from edge.settings.judging import VoteRule
+from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
+from edge.settings.triggers import TriggerSettings
+
+
+class ViewConfig(Closed):
+    """One fixed camera pose. recipe may hold `{product}`: the product of the station, or of the check, is put there."""
+
+    camera: CameraSettings
+    recipe: str = Field(min_length=1)
+    trigger: TriggerSettings = TriggerSettings()
+
+
+class ClearanceConfig(Closed):
+    """How a clearance is reached: votes per view, and how long a view may take."""
+
+    vote: VoteRule = VoteRule()
+    timeout_s: float = Field(10.0, gt=0, le=600)
+
+
+class PicturesConfig(Closed):
+    """Overlays over MQTT: of which verdicts, in which format, how wide at most."""
+
+    publish: Literal["all", "not_pass", "none"] = "not_pass"
+    format: Literal["jpeg", "png"] = "jpeg"
+    max_width: int = Field(1024, ge=64, le=8192)
+
+
+class HealthConfig(Closed):
+    """How often health is published, and on which port of this machine Prometheus finds it (none: not at all)."""
+
+    interval_s: float = Field(10.0, ge=1, le=3600)
+    prometheus_port: int | None = Field(None, ge=1, le=65535)
+
+
+class StationConfig(Closed):
+    """One box and its cameras."""
+
+    station: StationAddress
+    state_dir: str = Field(min_length=1)
+    product: TopicLevel | None = None
+    engine: EngineSettings = OnnxRuntimeSettings()
+    publisher: PublisherSettings
+    views: dict[TopicLevel, ViewConfig] = Field(min_length=1, max_length=64)
+    clearance: ClearanceConfig = ClearanceConfig()
+    pictures: PicturesConfig = PicturesConfig()
+    health: HealthConfig = HealthConfig()
+
+    @model_validator(mode="after")
+    def _one_camera_one_view(self) -> Self:
+        clashes = shared_cameras(self.views)
+        if clashes:
+            raise ValueError("; ".join(clashes))
+        return self
+
+    @model_validator(mode="after")
+    def _product_known(self) -> Self:
+        needing = [name for name, view in self.views.items() if "{product}" in view.recipe]
+        if needing and self.product is None:
+            raise ValueError(f"product is missing, and the recipe of {', '.join(needing)} needs it: add `product: NAME`")
+        return self
+
+
+def load_config(path: Path) -> StationConfig:
+    """Read one station's config; ConfigError lists every problem. Relative paths in it become absolute."""
+    data = read_document(path)
+    try:
+        return validate(StationConfig, data, str(path))
+    except ConfigError as error:
+        # What pydantic checks of the whole it checks only once every part is sound; a person wants to hear it all now.
+        clashes = [f"{path}: views: {clash}" for clash in shared_cameras(sound_views(data))]
+        known = "\n".join(error.problems)
+        more = tuple(clash for clash in clashes if clash.split(": ", 2)[2] not in known)
+        raise ConfigError(error.message, where=str(path), problems=error.problems + more) from None
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The config's YAML with absolute paths, not validated yet. Raises ConfigError."""
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ConfigError("is empty or not a mapping", where=str(path), remedy="see configs/ for commented examples")
+    return {str(key): _absolute(value, path.resolve().parent, str(key)) for key, value in data.items()}
+
+
+def sound_views(data: dict[str, Any]) -> dict[str, ViewConfig]:
+    """Those views of a document that are well-formed by themselves."""
+    views = data.get("views")
+    sound: dict[str, ViewConfig] = {}
+    for name, view in views.items() if isinstance(views, dict) else ():
+        with suppress(ConfigError):
+            sound[str(name)] = validate(ViewConfig, view, str(name))
+    return sound
+
+
+def shared_cameras(views: Mapping[str, ViewConfig]) -> list[str]:
+    """One phrase for each view whose camera another view has already."""
+    owners: dict[str, str] = {}
+    clashes = []
+    for name, view in views.items():
+        source = source_key(view.camera)
+        if source is None:
+            continue
+        if source in owners:
+            clashes.append(f"{owners[source]!r} and {name!r} use the same camera ({source}): give each view its own")
+        owners.setdefault(source, name)
+    return clashes
+
+
+PATH_KEYS = {
+    "recipe", "state_dir", "credentials_file", "ca_file", "cert_file", "key_file", "path", "source", "control", "producers",
+}  # fmt: skip
+
+
+def _absolute(data: Any, base: Path, key: str = "") -> Any:
+    """The same document with every path made absolute; other values untouched."""
+    if isinstance(data, dict):
+        return {name: _absolute(value, base, str(name)) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_absolute(value, base, key) for value in data]
+    if key in PATH_KEYS and isinstance(data, str) and data not in ("", "viky") and "://" not in data:
+        return str((base / Path(data).expanduser()).absolute())
+    return data

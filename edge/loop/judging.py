@@ -1,0 +1,189 @@
+"""The judge's desk: turns frames into verdicts, and makes each verdict durable before anyone hears of it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Protocol
+
+from edge.errors import OutboxError
+from edge.health import Health
+from edge.loop.results import new_result_id, origin_of
+from edge.loop.tickets import Ticket
+from edge.pipeline import Judged, ViewPipeline
+from edge.publishers.base import Publisher
+from edge.publishers.payloads import verdict_record
+from edge.types import Frame, Judgement, Origin, ReasonCode, Verdict
+from edge.verdict import undecided
+
+log = logging.getLogger(__name__)
+
+EARLIEST_SANE = datetime(2025, 1, 1, tzinfo=timezone.utc)
+"""A wall clock before this day was never set: a result that carries it could not be signed."""
+
+
+class Seat(Protocol):
+    """One view as the judge sees it."""
+
+    @property
+    def pipeline(self) -> ViewPipeline | None:
+        """What measures and judges its frames; None while the view is blocked."""
+        ...
+
+    @property
+    def blocked(self) -> Judgement | None:
+        """Why no frame of this view can be judged at present (recipe, engine); None if it can."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """Names of the parts in use, for the verdict."""
+        ...
+
+
+PictureSink = Callable[[Verdict, Frame | None, Judged | None], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    ticket: Ticket
+    frame: Frame
+
+
+class JudgeDesk:
+    """Implements Desk: queues frames for the judge and closes tickets. Any thread may call submit and close."""
+
+    def __init__(
+        self,
+        seats: Mapping[str, Seat],
+        limits: Mapping[str, int],
+        publisher: Publisher,
+        health: Health,
+        pictures: PictureSink,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._seats = seats
+        self._limits = limits
+        self._publisher = publisher
+        self._health = health
+        self._pictures = pictures
+        self._now = now
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: dict[str, int] = dict.fromkeys(seats, 0)
+        self._lock = threading.Lock()
+        self._open = True
+        self.last_progress_ns = time.monotonic_ns()
+
+    def submit(self, ticket: Ticket, frame: Frame) -> None:
+        """Queue the frame; a view with too many waiting frames gets UNDECIDED(overrun) for this one."""
+        with self._lock:
+            if self._open and self._waiting[ticket.view] < self._limits[ticket.view]:
+                self._waiting[ticket.view] += 1
+                self._jobs.put(_Job(ticket, frame))
+                return
+            code = ReasonCode.OVERRUN if self._open else ReasonCode.STOPPED
+        detail = f"{self._limits[ticket.view]} frames were already waiting" if code is ReasonCode.OVERRUN else "station stopped"
+        self.close(ticket, undecided(code, detail), frame)
+
+    def close(self, ticket: Ticket, judgement: Judgement, frame: Frame | None = None) -> None:
+        """Record a verdict that needed no engine."""
+        self._finish(ticket, judgement, frame, None)
+
+    def judge_one(self, timeout_s: float) -> bool:
+        """Judge the next waiting frame; False after timeout_s without one, or once stopped and empty."""
+        try:
+            job = self._jobs.get(timeout=timeout_s)
+        except queue.Empty:
+            self.last_progress_ns = time.monotonic_ns()
+            return False
+        if job is None:
+            return False
+        with self._lock:
+            self._waiting[job.ticket.view] -= 1
+        seat = self._seats[job.ticket.view]
+        try:
+            if seat.blocked is not None or seat.pipeline is None:
+                judgement = seat.blocked or undecided(ReasonCode.RECIPE_INVALID, "this view has no recipe")
+                self._finish(job.ticket, judgement, job.frame, None)
+            else:
+                judged = seat.pipeline.judge(job.frame.image)
+                self._finish(job.ticket, judged.judgement, job.frame, judged)
+        finally:
+            # Whatever went wrong above, this trigger gets its one verdict; the supervisor logs what it was.
+            if not job.ticket.answer.done():
+                self._finish(job.ticket, undecided(ReasonCode.INTERNAL, "the judge failed: see the log"), job.frame, None)
+            self.last_progress_ns = time.monotonic_ns()
+        return True
+
+    def stop(self) -> None:
+        """No more frames; what waits ends as UNDECIDED(stopped)."""
+        with self._lock:
+            self._open = False
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is not None:
+                self.close(job.ticket, undecided(ReasonCode.STOPPED, "the station was stopped"), job.frame)
+        self._jobs.put(None)
+
+    def _finish(self, ticket: Ticket, judgement: Judgement, frame: Frame | None, judged: Judged | None) -> None:
+        now = self._now()
+        if now < EARLIEST_SANE:
+            detail = f"the station's clock says {now:%Y-%m-%d}: set it (timedatectl), then ask again"
+            judgement = undecided(ReasonCode.CLOCK, detail)
+        verdict = Verdict(
+            result_id=new_result_id(now),
+            judgement=judgement,
+            origin=origin_of(self._seats[ticket.view].origin, ticket, frame),
+            decided_at=now,
+            alignment=judged.alignment if judged else None,
+            stage_ms=_stages(ticket, frame, judged),
+            clearance_id=ticket.clearance_id,
+        )
+        recorded = replace(verdict, judgement=undecided(ReasonCode.NOT_RECORDED, "recording failed: see the log"))
+        try:
+            recorded = self._record(verdict)
+        finally:
+            ticket.answer.set_result(recorded)
+        self._health.verdict(recorded)
+        self._pictures(recorded, frame, judged)
+
+    def _record(self, verdict: Verdict) -> Verdict:
+        started = time.perf_counter()
+        try:
+            self._publisher.publish(verdict_record(verdict))
+        except OutboxError as error:
+            self._health.event(verdict.view, "not_recorded")
+            log.error("verdict_not_recorded view=%s trigger=%d why=%s", verdict.view, verdict.origin.trigger, error)
+            return replace(verdict, judgement=undecided(ReasonCode.NOT_RECORDED, str(error)))
+        verdict = replace(verdict, stage_ms={**verdict.stage_ms, "record": (time.perf_counter() - started) * 1000})
+        reason = f" reason={verdict.reason.code.value} detail={verdict.reason.detail!r}" if verdict.reason else ""
+        log.info(
+            "verdict view=%s trigger=%d outcome=%s score=%s threshold=%s%s result_id=%s",
+            verdict.view,
+            verdict.origin.trigger,
+            verdict.outcome.value,
+            verdict.judgement.score,
+            verdict.judgement.threshold,
+            reason,
+            verdict.result_id,
+        )
+        return verdict
+
+
+def _stages(ticket: Ticket, frame: Frame | None, judged: Judged | None) -> dict[str, float]:
+    """Milliseconds per stage; grab runs from the trigger to the frame, queue from the frame to the judge."""
+    stages = dict(judged.stage_ms) if judged else {}
+    if frame is not None:
+        waited_ns = time.monotonic_ns() - frame.grabbed_ns - int(sum(stages.values()) * 1e6)
+        stages = {"queue": max(0.0, waited_ns / 1e6), **stages}
+        if ticket.asked_ns:
+            stages = {"grab": max(0.0, (frame.grabbed_ns - ticket.asked_ns) / 1e6), **stages}
+    return stages

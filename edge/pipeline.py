@@ -1,0 +1,246 @@
+"""Frame -> judgement of one view, timed per stage: align, warp, infer, judge. No threads, no I/O, no YAML."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import heatmap, masks, registration, scoring, verdict
+from edge.bundle import Crop
+from edge.engines.base import Engine
+from edge.errors import EngineFault, FrameError
+from edge.recipe import Recipe, stale
+from edge.settings.judging import Limits
+from edge.types import (
+    Alignment,
+    AnomalyMap,
+    Homography,
+    ImageU8,
+    Judgement,
+    MapF32,
+    MaskBool,
+    Origin,
+    ReasonCode,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What was measured of one frame, before anything is decided.
+
+    judged: bool HxW of the map, True where neither masked nor outside the frame. smoothed: float32 HxW of the map, None
+    where the map cannot be smoothed (NaN, wrong shape: `fault` says why). score: the image score, None with it.
+    """
+
+    anomaly_map: AnomalyMap
+    judged: MaskBool
+    smoothed: MapF32 | None
+    score: float | None
+    fault: str
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One frame's judgement with everything that led to it; alignment and measurement are None where it ended earlier."""
+
+    judgement: Judgement
+    alignment: Alignment | None
+    measurement: Measurement | None
+    stage_ms: dict[str, float]
+    recipe: Recipe
+
+
+class Stopwatch:
+    """Milliseconds per stage."""
+
+    def __init__(self) -> None:
+        self.stage_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage, also when it raises."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_ms[name] = (time.perf_counter() - started) * 1000
+
+
+class ViewPipeline:
+    """One recipe on one opened engine. One thread uses it.
+
+    camera_hash: hash of the camera settings in force, None where unknown (files): then they are not part of staleness.
+    """
+
+    def __init__(self, recipe: Recipe, engine: Engine, camera_hash: str | None = None) -> None:
+        self.recipe = recipe
+        self._engine = engine
+        self._previous: Homography | None = None
+        bundle, manifest = recipe.bundle, recipe.bundle.manifest
+        self._bundle_name = bundle.name
+        self._kernel, self._resample = manifest.resize.kernel, manifest.resize.mode
+        self._size_wh = manifest.size_wh
+        self._inputs = {spec.name for spec in manifest.inputs}
+        self._rule = recipe.score_rule
+        reference = recipe.reference
+        self.reference_size_wh = (reference.shape[1], reference.shape[0])
+        self.reference_to_map = model_grid(self.reference_size_wh, manifest.size_wh, manifest.crop) @ recipe.reference_to_model
+        self.map_to_reference: Homography = np.asarray(np.linalg.inv(self.reference_to_map), np.float64)
+        self.judged_area = masks.judged_area(recipe.masks, self.reference_size_wh, self._size_wh, self.map_to_reference)
+        on_reference = ~masks.rasterise(recipe.masks, self.reference_size_wh)
+        self.reference = registration.Reference(reference, recipe.registration, on_reference)
+        self._fill, _ = registration.register(reference, self.reference_to_map, self._size_wh, self._kernel, "exact")
+        self.limits: Limits | None = recipe.card.limits(recipe.min_area_px) if recipe.card else None
+        self.blocked = self._why_blocked(camera_hash)
+
+    def _why_blocked(self, camera_hash: str | None) -> Judgement | None:
+        if self.recipe.card is None:
+            remedy = "take thresholds: lineclear-calibrate thresholds"
+            return verdict.undecided(ReasonCode.CARD_MISSING, f"the recipe has no threshold card: {remedy}")
+        changed = stale(self.recipe.card, self.recipe, self._engine.identity, camera_hash)
+        if changed:
+            detail = "; ".join(changed) + ": take new thresholds (lineclear-calibrate thresholds)"
+            return verdict.undecided(ReasonCode.CARD_STALE, detail)
+        return None
+
+    def name_parts(self, origin: Origin) -> Origin:
+        """The origin with this pipeline's parts in it."""
+        return replace(
+            origin,
+            product=self.recipe.product,
+            recipe=self.recipe.name,
+            recipe_version=self.recipe.version,
+            bundle=self._bundle_name,
+            engine=str(self._engine.identity),
+        )
+
+    def align(self, image: ImageU8) -> Alignment:
+        """Register one frame; the last trusted alignment is a hint for where to start, never more. FrameError: other size."""
+        size_wh = (image.shape[1], image.shape[0])
+        if size_wh != self.reference_size_wh:
+            found, wanted = ("x".join(map(str, size)) for size in (size_wh, self.reference_size_wh))
+            remedy = "set the camera as it was when the reference was taken, or take a new reference"
+            raise FrameError(f"the frame is {found}, the recipe's reference {wanted}", where=self.recipe.view, remedy=remedy)
+        if image.ndim != self.recipe.reference.ndim:
+            found, wanted = ("colour" if channels == 3 else "grey" for channels in (image.ndim, self.recipe.reference.ndim))
+            remedy = "set the camera's pixel format as it was when the reference was taken"
+            raise FrameError(f"the frame is {found}, the recipe's reference {wanted}", where=self.recipe.view, remedy=remedy)
+        alignment = registration.align(image, self.reference, self._previous)
+        self._previous = alignment.frame_to_reference if alignment.trusted else None
+        return alignment
+
+    def measure(self, image: ImageU8, alignment: Alignment, watch: Stopwatch | None = None) -> Measurement:
+        """The smoothed anomaly map of an aligned frame. Raises EngineFault."""
+        watch = watch or Stopwatch()
+        frame_to_map = self.reference_to_map @ alignment.frame_to_reference
+        with watch.stage("warp"):
+            model_image, covered = registration.register(
+                image, frame_to_map, self._size_wh, self._kernel, self._resample, self._fill
+            )
+            judged = self.judged_area & covered
+        with watch.stage("infer"):
+            outputs = self._engine.infer(self._feed(model_image, judged))
+            if "anomaly_map" not in outputs:
+                raise EngineFault("gave no anomaly_map", where=self._bundle_name, remedy="export the bundle again")
+            anomaly_map = self._to_map(outputs["anomaly_map"], outputs.get("image_score"))
+        with watch.stage("judge"):
+            fault = scoring.fault(anomaly_map, judged, self._rule)
+            smoothed = None if fault else scoring.smooth(anomaly_map.scores, judged, self._rule)
+            score = None if smoothed is None else scoring.image_score(smoothed, judged, self._rule, anomaly_map.image_score)
+        return Measurement(anomaly_map, judged, smoothed, score, fault)
+
+    def judge(self, image: ImageU8) -> Judged:
+        """One frame's judgement. Bad frames and engine faults are UNDECIDED; nothing a frame can hold raises."""
+        watch = Stopwatch()
+        alignment: Alignment | None = None
+        measurement: Measurement | None = None
+        try:
+            with watch.stage("align"):
+                alignment = self.align(image)
+            if not alignment.trusted:
+                return Judged(verdict.not_registered(alignment, self.limits), alignment, None, watch.stage_ms, self.recipe)
+            measurement = self.measure(image, alignment, watch)
+        except FrameError as error:
+            return Judged(
+                verdict.undecided(ReasonCode.FRAME_INVALID, str(error), self.limits), None, None, watch.stage_ms, self.recipe
+            )
+        except EngineFault as error:
+            judgement = verdict.undecided(ReasonCode.ENGINE_FAULT, str(error), self.limits)
+            return Judged(judgement, alignment, None, watch.stage_ms, self.recipe)
+        return Judged(self._decide(image, alignment, measurement, watch), alignment, measurement, watch.stage_ms, self.recipe)
+
+    def _decide(self, image: ImageU8, alignment: Alignment, measurement: Measurement, watch: Stopwatch) -> Judgement:
+        if self.blocked is not None or self.limits is None:
+            blocked = self.blocked or verdict.undecided(ReasonCode.CARD_MISSING, "the recipe has no threshold card")
+            # The score helps whoever mends the recipe; without limits that can be believed it decides nothing.
+            return replace(blocked, score=measurement.score if _finite(measurement.score) else None)
+        with watch.stage("decide"):
+            return verdict.judge(
+                measurement.anomaly_map,
+                alignment,
+                self.limits,
+                measurement.judged,
+                self._rule,
+                frame_size_wh=(image.shape[1], image.shape[0]),
+                smoothed=measurement.smoothed,
+            )
+
+    def _feed(self, model_image: ImageU8, judged: MaskBool) -> dict[str, NDArray[np.uint8]]:
+        feed = {"image": _three_channels(model_image)[None]}
+        if "reference" in self._inputs:
+            feed["reference"] = _three_channels(self._fill)[None]
+        if "keep" in self._inputs:
+            feed["keep"] = judged.astype(np.uint8)[None]
+        return feed
+
+    def _to_map(self, scores: NDArray[np.float32], image_score: NDArray[np.float32] | None) -> AnomalyMap:
+        single = None if image_score is None else float(np.asarray(image_score).reshape(-1)[0])
+        return AnomalyMap(scores[0] if scores.ndim == 3 else scores, self.map_to_reference, self._bundle_name, single)
+
+
+def picture_of(image: ImageU8, judgement: Judgement, judged: Judged | None, title: str = "") -> heatmap.Picture:
+    """What an overlay of this frame needs; without `judged` (nothing was measured) it is the frame as it is.
+
+    judgement may differ from judged.judgement: a verdict that could not be recorded says so on its picture.
+    """
+    if judged is None:
+        return heatmap.Picture(image, judgement, (image.shape[1], image.shape[0]), title=title)
+    reference, measurement = judged.recipe.reference, judged.measurement
+    size_wh = (reference.shape[1], reference.shape[0])
+    trusted = judged.alignment if judged.alignment is not None and judged.alignment.trusted else None
+    if measurement is None or trusted is None:
+        return heatmap.Picture(image, judgement, size_wh, trusted, masks=judged.recipe.masks, title=title)
+    return heatmap.Picture(
+        image,
+        judgement,
+        size_wh,
+        trusted,
+        measurement.smoothed,
+        measurement.judged,
+        measurement.anomaly_map.map_to_reference,
+        judged.recipe.masks,
+        title,
+    )
+
+
+def model_grid(reference_size_wh: tuple[int, int], model_size_wh: tuple[int, int], crop: Crop | None = None) -> Homography:
+    """Reference pixels to model pixels: the reference, or the crop of it, on the whole model input, edge to edge."""
+    (width, height), (model_width, model_height) = reference_size_wh, model_size_wh
+    left, top, right, bottom = (crop.left, crop.top, crop.right, crop.bottom) if crop else (0.0, 0.0, 1.0, 1.0)
+    x, y = model_width / (width * (right - left)), model_height / (height * (bottom - top))
+    return np.array([[x, 0, (0.5 - left * width) * x - 0.5], [0, y, (0.5 - top * height) * y - 0.5], [0, 0, 1]], np.float64)
+
+
+def _three_channels(image: ImageU8) -> ImageU8:
+    return image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _finite(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)

@@ -1,0 +1,21 @@
+"""Can the station talk to its broker? A real connection, made and closed."""
+
+from __future__ import annotations
+
+from edge.publishers.broker import BrokerConnection, Message
+from edge.publishers.security import read_credentials, tls_context
+from edge.settings.mqtt import MqttSettings
+
+
+def probe(settings: MqttSettings, client_id: str) -> None:
+    """Connect with the station's own settings under another client id, and leave. Raises ConfigError and BrokerLost.
+
+    The will goes to a topic of its own and is not retained, so that nobody takes the probe for the station.
+    """
+    credentials = read_credentials(settings.credentials_file) if settings.credentials_file else None
+    tls = tls_context(settings.tls) if settings.tls else None
+    connection = BrokerConnection(settings, client_id, Message(f"{client_id}/probe", b""), credentials, tls)
+    try:
+        connection.open()
+    finally:
+        connection.close()
