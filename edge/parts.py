@@ -36,4 +36,4 @@ def make_engine(settings: EngineSettings, bundle: Bundle) -> Engine:
         case _:
             from edge.engines.simulated import SimulatedEngine
 
-            return SimulatedEngine(bundle.manifest, settings)
+            return SimulatedEngine(bundle.manifest, settings, reference=bundle.reference())

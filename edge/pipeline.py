@@ -119,6 +119,7 @@ class ViewPipeline:
             recipe_version=self.recipe.version,
             bundle=self._bundle_name,
             engine=str(self._engine.identity),
+            is_simulated=origin.is_simulated or self._engine.identity.is_simulated,
         )
 
     def align(self, image: ImageU8) -> Alignment:

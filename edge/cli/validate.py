@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.bundle import Bundle, open_bundle
+from edge.bundle.files import MODEL_FP16
 from edge.config import StationConfig, ViewConfig, load_config, read_document, sound_views
 from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import ConfigError, LineclearError
 from edge.recipe import load_recipe
 from edge.settings.cameras import FolderSettings, VideoSettings
-from edge.settings.engines import OnnxRuntimeSettings
+from edge.settings.engines import OnnxRuntimeSettings, Precision
 from edge.settings.genicam import GenicamSettings
 from edge.settings.mqtt import MqttSettings, PublisherSettings
+
+
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
 
 
 def validate(paths: list[Path]) -> int:
@@ -46,10 +50,14 @@ def _what(path: Path) -> str:
 
 
 def _bundle(bundle: Bundle) -> str:
-    """A bundle is sound if it also runs and gives its own golden outputs."""
-    with OnnxRuntimeEngine(bundle, OnnxRuntimeSettings()) as engine:
-        width, height = bundle.manifest.size_wh
-        return f"bundle {bundle.name}, {width}x{height}, golden vectors reproduced by {engine.identity}"
+    """A bundle is sound if each of its graphs also runs and gives the golden outputs."""
+    proven = []
+    for precision in PRECISIONS:
+        if precision == "float32" or MODEL_FP16 in bundle.manifest.files:
+            with OnnxRuntimeEngine(bundle, OnnxRuntimeSettings(precision=precision)) as engine:
+                proven.append(str(engine.identity))
+    width, height = bundle.manifest.size_wh
+    return f"bundle {bundle.name}, {width}x{height}, golden vectors reproduced by {', '.join(proven)}"
 
 
 def inspect_config(path: Path) -> tuple[StationConfig | None, tuple[str, ...]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from numpy.typing import NDArray
 from typing_extensions import Self
 
-Tensors = Mapping[str, NDArray[Any]]
+from edge.bundle import Tensors
+
+__all__ = ["SIMULATED", "Engine", "EngineIdentity", "Tensors"]
+
+SIMULATED = "simulated"
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,26 @@ class EngineIdentity:
     device: str
     precision: str
 
+    @property
+    def is_simulated(self) -> bool:
+        """True where no model computed the scores: every result must say so."""
+        return self.backend == SIMULATED
+
     def __str__(self) -> str:
         return f"{self.backend}-{self.version} {self.device} {self.precision}"
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Runs one bundle on this machine. One thread uses an engine."""
+    """Runs one bundle on this machine. One thread uses an engine.
+
+    Construction stores and touches nothing; after `__exit__` it may be entered again. Arrays that it returns are
+    read-only and stay valid after the next call.
+    """
 
     @property
     def identity(self) -> EngineIdentity:
-        """Known once entered."""
+        """What computes the scores; complete once entered."""
         ...
 
     def __enter__(self) -> Self:
@@ -44,5 +55,9 @@ class Engine(Protocol):
         ...
 
     def infer(self, inputs: Tensors) -> Tensors:
-        """Outputs by name for inputs by name, as the manifest declares them. EngineFault if it cannot."""
+        """Outputs by name for inputs by name, as the manifest declares them.
+
+        EngineFault: the engine is not open, an input or an output has not the manifest's name, dtype and shape, or it
+        failed. NaN in a map is no fault here: the verdict decides about it.
+        """
         ...

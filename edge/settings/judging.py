@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from typing_extensions import Self
 
 from edge.schema import Closed
@@ -16,17 +16,46 @@ class MaskPolygon(Closed):
     """A named area of a view that is not judged; corners in 0..1 of the reference's width and height."""
 
     name: str = Field(min_length=1, max_length=80)
-    points: tuple[tuple[Unit, Unit], ...] = Field(min_length=3, max_length=2000)
+    points: tuple[tuple[Unit, Unit], ...] = Field(max_length=2000)
     enabled: bool = True
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:
+        if len(self.points) < 3:
+            raise ValueError(f"polygon {self.name!r} has {len(self.points)} points: write at least 3")
         twice_area = sum(
             x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(self.points, self.points[1:] + self.points[:1], strict=True)
         )
         if abs(twice_area) < 1e-9:
             raise ValueError(f"polygon {self.name!r} has no area: its points lie on one line")
         return self
+
+
+class MasksFile(Closed):
+    """`masks.yaml`: the named polygons of a view."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    masks: tuple[MaskPolygon, ...] = Field((), max_length=500)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [mask.name for mask in self.masks]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"mask names must differ, these are used twice: {', '.join(repeated)}")
+        return self
+
+
+class Limits(Closed):
+    """What a frame is held to, in the bundle's raw score units.
+
+    image_threshold: a frame fails if its image score is above it. pixel_threshold: what is above it in the smoothed map
+    is a region. min_area_px: regions smaller than this are not reported, in reference pixels.
+    """
+
+    image_threshold: FiniteFloat
+    pixel_threshold: FiniteFloat
+    min_area_px: FiniteFloat = Field(0.0, ge=0)
 
 
 class ScoreRule(Closed):
