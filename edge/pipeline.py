@@ -91,12 +91,15 @@ class ViewPipeline:
         self._rule = recipe.score_rule
         reference = recipe.reference
         self.reference_size_wh = (reference.shape[1], reference.shape[0])
-        self.reference_to_map = model_grid(self.reference_size_wh, manifest.size_wh, manifest.crop) @ recipe.reference_to_model
+        self._field_wh, to_grid = model_grid(self.reference_size_wh, manifest.size_wh, manifest.crop)
+        self.reference_to_map: Homography = to_grid @ recipe.reference_to_model
         self.map_to_reference: Homography = np.asarray(np.linalg.inv(self.reference_to_map), np.float64)
         self.judged_area = masks.judged_area(recipe.masks, self.reference_size_wh, self._size_wh, self.map_to_reference)
         on_reference = ~masks.rasterise(recipe.masks, self.reference_size_wh)
         self.reference = registration.Reference(reference, recipe.registration, on_reference)
-        self._fill, _ = registration.register(reference, self.reference_to_map, self._size_wh, self._kernel, "exact")
+        self._fill, _ = registration.register(
+            reference, self.reference_to_map, self._size_wh, self._field_wh, self._kernel, "exact"
+        )
         self.limits: Limits | None = recipe.card.limits(recipe.min_area_px) if recipe.card else None
         self.blocked = self._why_blocked(camera_hash)
 
@@ -143,7 +146,7 @@ class ViewPipeline:
         frame_to_map = self.reference_to_map @ alignment.frame_to_reference
         with watch.stage("warp"):
             model_image, covered = registration.register(
-                image, frame_to_map, self._size_wh, self._kernel, self._resample, self._fill
+                image, frame_to_map, self._size_wh, self._field_wh, self._kernel, self._resample, self._fill
             )
             judged = self.judged_area & covered
         with watch.stage("infer"):
@@ -231,12 +234,20 @@ def picture_of(image: ImageU8, judgement: Judgement, judged: Judged | None, titl
     )
 
 
-def model_grid(reference_size_wh: tuple[int, int], model_size_wh: tuple[int, int], crop: Crop | None = None) -> Homography:
-    """Reference pixels to model pixels: the reference, or the crop of it, on the whole model input, edge to edge."""
-    (width, height), (model_width, model_height) = reference_size_wh, model_size_wh
-    left, top, right, bottom = (crop.left, crop.top, crop.right, crop.bottom) if crop else (0.0, 0.0, 1.0, 1.0)
-    x, y = model_width / (width * (right - left)), model_height / (height * (bottom - top))
-    return np.array([[x, 0, (0.5 - left * width) * x - 0.5], [0, y, (0.5 - top * height) * y - 0.5], [0, 0, 1]], np.float64)
+def model_grid(
+    reference_wh: tuple[int, int], model_wh: tuple[int, int], crop: Crop | None = None
+) -> tuple[tuple[int, int], Homography]:
+    """(size of the model's field in reference pixels, reference pixels -> model pixels).
+
+    The field is the whole reference or the crop of it, to whole pixels, and fills the model's input edge to edge.
+    """
+    if crop is None:
+        return reference_wh, registration.scaling(reference_wh, model_wh)
+    width, height = reference_wh
+    left, top = round(crop.left * width), round(crop.top * height)
+    field_wh = max(1, round(crop.right * width) - left), max(1, round(crop.bottom * height) - top)
+    to_field = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
+    return field_wh, registration.scaling(field_wh, model_wh) @ to_field
 
 
 def _three_channels(image: ImageU8) -> ImageU8:

@@ -125,9 +125,14 @@ def frame_period_s(settings: CameraSettings) -> float | None:
     if trigger_mode(settings) != "off" or isinstance(settings, FolderSettings):
         return None
     if isinstance(settings, VideoSettings):
-        return 0.0 if settings.is_live else None
+        return settings.read_timeout_s if settings.is_live else None
     rate_hz = settings.rate_hz if isinstance(settings, SimulatedSettings) else settings.frame_rate_hz
     return 1.0 / rate_hz if rate_hz else 0.0
+
+
+def longest_call_s(settings: CameraSettings) -> float:
+    """How long a sound camera may keep its process from giving a sign of life."""
+    return settings.read_timeout_s if isinstance(settings, VideoSettings) and settings.is_live else 0.0
 
 
 def source_key(settings: CameraSettings) -> str | None:

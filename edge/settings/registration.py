@@ -28,8 +28,9 @@ class Gates(Closed):
     max_shift: float = Field(0.06, gt=0, le=1)
     max_rotation_deg: float = Field(5.0, gt=0, le=180)
     max_scale: float = Field(1.05, gt=1, le=4)
-    max_shear: float = Field(0.02, gt=0, le=1)
+    max_shear: float = Field(0.01, gt=0, le=1)
     min_determinant: float = Field(0.5, gt=0, le=1)
+    max_rival: float = Field(0.5, ge=0, le=1)
     min_visible: float = Field(0.9, ge=0, le=1)
 
 

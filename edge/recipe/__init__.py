@@ -1,0 +1,29 @@
+"""A recipe: reference, masks, threshold card and bundle of one view and one product. A folder of versions, never half-written.
+
+docs/recipe.md describes the folder; `load_recipe` reads it, `save` and `rollback` write new versions, `stale` says what a
+threshold card no longer matches.
+"""
+
+from edge.recipe.card import CardEngine, FalseAlarms, Figures, Hashes, Histogram, Parameters, ThresholdCard, stale
+from edge.recipe.document import RecipeFile, hash_of
+from edge.recipe.reading import Recipe, load_recipe, versions
+from edge.recipe.writing import Content, rollback, save
+
+__all__ = [
+    "CardEngine",
+    "Content",
+    "FalseAlarms",
+    "Figures",
+    "Hashes",
+    "Histogram",
+    "Parameters",
+    "Recipe",
+    "RecipeFile",
+    "ThresholdCard",
+    "hash_of",
+    "load_recipe",
+    "rollback",
+    "save",
+    "stale",
+    "versions",
+]

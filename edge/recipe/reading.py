@@ -1,0 +1,185 @@
+"""Reading a recipe: whole and proven, or RecipeError."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundle import Bundle, open_bundle
+from edge.bundle.image import decode_png
+from edge.errors import BundleError, ConfigError, RecipeError
+from edge.recipe.card import Hashes, ThresholdCard
+from edge.recipe.document import RecipeFile, hash_of
+from edge.schema import load_yaml, read_json, validate
+from edge.settings.judging import MaskPolygon, MasksFile, ScoreRule
+from edge.settings.registration import RegistrationSettings
+from edge.types import Homography, ImageU8
+
+CURRENT, VERSIONS, BUNDLES = "current", "versions", "bundles"
+DOCUMENT, REFERENCE, MASKS, CARD, CHALLENGE = "recipe.yaml", "reference.png", "masks.yaml", "card.json", "challenge"
+MAX_CARD_BYTES = 50_000_000
+_VERSION = re.compile(r"\d{4,9}")
+_RESTORE = "restore it from a backup, roll back to another version, or make the recipe again"
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """One version of a recipe, loaded. reference: uint8 HxWx3 RGB or HxW, read-only. card: None before thresholds exist.
+
+    reference_to_model: homography from the reference's pixels to those of the image that the bundle was built on.
+    """
+
+    path: Path
+    version: int
+    document: RecipeFile
+    bundle: Bundle
+    reference: ImageU8
+    masks: tuple[MaskPolygon, ...]
+    card: ThresholdCard | None
+    reference_to_model: Homography
+    hashes: Hashes
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def view(self) -> str:
+        """The view that this recipe is for."""
+        return self.document.view
+
+    @property
+    def product(self) -> str:
+        """The product that this recipe is for, "" where it is for any."""
+        return self.document.product
+
+    @property
+    def registration(self) -> RegistrationSettings:
+        """How frames are brought onto the reference."""
+        return self.document.registration
+
+    @property
+    def score_rule(self) -> ScoreRule:
+        """The recipe's own rule, else the bundle's."""
+        return self.document.score or self.bundle.manifest.score
+
+    @property
+    def min_area_px(self) -> float:
+        """The smallest region that is reported, in reference pixels."""
+        return self.document.min_area_px
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this version."""
+        return version_folder(self.path, self.version)
+
+
+def load_recipe(path: Path, version: int | None = None, *, view: str | None = None) -> Recipe:
+    """The current version of a recipe, or another one. view: refuse the recipe of any other view.
+
+    RecipeError: no recipe, half-written, a file missing, damaged or changed, another view. BundleError: a bundle that
+    must not be used.
+    """
+    number = current_version(path) if version is None else version
+    folder = version_folder(path, number)
+    if not folder.is_dir():
+        raise RecipeError(f"has no version {number}", where=str(path), remedy=_known(path))
+    try:
+        document = load_yaml(RecipeFile, folder / DOCUMENT)
+        masks = load_yaml(MasksFile, folder / MASKS).masks
+        card = _card(folder / CARD)
+    except ConfigError as error:
+        raise RecipeError(error.message, where=error.where, remedy=error.remedy or _RESTORE) from None
+    if view is not None and document.view != view:
+        remedy = f"name the recipe of view {view!r}"
+        raise RecipeError(f"is the recipe of view {document.view!r}", where=str(path), remedy=remedy)
+    reference = _reference(folder / REFERENCE, document)
+    bundle = _bundle(path / BUNDLES / document.bundle, document)
+    return Recipe(
+        path=path,
+        version=number,
+        document=document,
+        bundle=bundle,
+        reference=reference,
+        masks=masks,
+        card=card,
+        reference_to_model=document.homography(),
+        hashes=_hashes(document, masks, bundle),
+    )
+
+
+def current_version(path: Path) -> int:
+    """The number in `current`. RecipeError if there is none."""
+    try:
+        text = (path / CURRENT).read_text("ascii").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        remedy = "name a recipe's folder, or make one: lineclear-calibrate recipe"
+        raise RecipeError(f"is no recipe: it has no file `{CURRENT}`", where=str(path), remedy=remedy) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot be read ({error})", where=str(path / CURRENT), remedy=_RESTORE) from None
+    if not _VERSION.fullmatch(text):
+        remedy = f"write the number of a version in it: {_known(path)}"
+        raise RecipeError(f"must name a version, such as 0001, not {text[:20]!r}", where=str(path / CURRENT), remedy=remedy)
+    return int(text)
+
+
+def versions(path: Path) -> tuple[int, ...]:
+    """The versions that there are, rising; empty where there is no recipe."""
+    folder = path / VERSIONS
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(int(entry.name) for entry in folder.iterdir() if _VERSION.fullmatch(entry.name) and entry.is_dir()))
+
+
+def version_folder(path: Path, version: int) -> Path:
+    """Where a version is kept."""
+    return path / VERSIONS / f"{version:04d}"
+
+
+def _known(path: Path) -> str:
+    known = ", ".join(f"{number:04d}" for number in versions(path)[-10:])
+    return f"there are {known}" if known else "there are none: make the recipe again"
+
+
+def _card(path: Path) -> ThresholdCard | None:
+    return validate(ThresholdCard, read_json(path, MAX_CARD_BYTES), str(path)) if path.exists() else None
+
+
+def _reference(path: Path, document: RecipeFile) -> ImageU8:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"cannot be read ({error.strerror})", where=str(path), remedy=_RESTORE) from None
+    if hashlib.sha256(data).hexdigest() != document.reference_sha256:
+        raise RecipeError("is not the image that this version was saved with", where=str(path), remedy=_RESTORE)
+    try:
+        return decode_png(data, str(path))
+    except BundleError as error:
+        raise RecipeError(error.message, where=str(path), remedy=_RESTORE) from None
+
+
+def _bundle(path: Path, document: RecipeFile) -> Bundle:
+    if not path.is_dir():
+        raise RecipeError(f"its bundle {document.bundle} is missing", where=str(path), remedy=_RESTORE)
+    bundle = open_bundle(path)
+    if bundle.content_hash != document.bundle_hash:
+        raise RecipeError("is not the bundle that this version was saved with", where=str(path), remedy=_RESTORE)
+    return bundle
+
+
+def _hashes(document: RecipeFile, masks: tuple[MaskPolygon, ...], bundle: Bundle) -> Hashes:
+    registration = {
+        "settings": document.registration.model_dump(mode="json"),
+        "reference_to_model": document.reference_to_model,
+    }
+    rule = document.score or bundle.manifest.score
+    return Hashes(
+        bundle=bundle.content_hash,
+        reference=document.reference_sha256,
+        masks=hash_of([mask.model_dump(mode="json") for mask in masks if mask.enabled]),
+        registration=hash_of(registration),
+        score_rule=hash_of(rule.model_dump(mode="json")),
+    )

@@ -1,0 +1,204 @@
+"""Writing a recipe: a new version whole and on disk, then one rename that puts it in force. A crash changes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import yaml
+
+from edge.bundle import Bundle, open_bundle
+from edge.bundle.image import encode_png
+from edge.errors import BundleError, ConfigError, RecipeError
+from edge.recipe import reading
+from edge.recipe.card import ThresholdCard
+from edge.recipe.document import RecipeFile
+from edge.schema import Closed, load_yaml
+from edge.settings.judging import MaskPolygon, MasksFile
+from edge.types import ImageU8
+
+_NEW = ".new-"
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """Everything that a version holds. The document's bundle and reference fields are filled in by `save`.
+
+    challenge: a folder of challenge frames to take over, if there is one.
+    """
+
+    document: RecipeFile
+    bundle: Bundle
+    reference: ImageU8
+    masks: tuple[MaskPolygon, ...] = ()
+    card: ThresholdCard | None = None
+    challenge: Path | None = None
+
+
+def save(path: Path, content: Content) -> int:
+    """Write a new version and put it in force; its number. The recipe's folder is made if need be.
+
+    RecipeError: the folder holds something else or another view's recipe, someone else is saving, or the disk refuses.
+    Whatever fails, the version that was in force stays in force.
+    """
+    _refuse_strangers(path, content.document.view)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            _sweep(path)
+            for name in (reading.VERSIONS, reading.BUNDLES):
+                (path / name).mkdir(exist_ok=True)
+            _sync(path)
+            _take_bundle(path, content.bundle)
+            number = max(reading.versions(path), default=0) + 1
+            _write_version(path, number, content)
+            # Read back before it counts: what cannot be loaded must not be put in force.
+            reading.load_recipe(path, number)
+            _put_in_force(path, number)
+            return number
+    except OSError as error:
+        remedy = "check space and permissions; the version in force is as it was"
+        raise RecipeError(f"cannot be written ({error.strerror or error})", where=str(path), remedy=remedy) from None
+
+
+def rollback(path: Path, version: int, *, who: str, why: str) -> int:
+    """Put an old version in force again, as a new version that says who did it and why; its number. Raises RecipeError."""
+    old = reading.load_recipe(path, version)
+    update = {"created_by": who, "created_at": datetime.now(timezone.utc), "why": why, "restored_from": version}
+    document = RecipeFile.model_validate({**old.document.model_dump(by_alias=True), **update})
+    challenge = old.folder / reading.CHALLENGE
+    content = Content(document, old.bundle, old.reference, old.masks, old.card, challenge if challenge.is_dir() else None)
+    return save(path, content)
+
+
+def _write_version(path: Path, number: int, content: Content) -> None:
+    image = encode_png(content.reference)
+    update = {
+        "bundle": content.bundle.name,
+        "bundle_hash": content.bundle.content_hash,
+        "reference_sha256": hashlib.sha256(image).hexdigest(),
+    }
+    document = content.document.model_copy(update=update)
+    masks = MasksFile.model_validate({"schema": 1, "masks": content.masks})
+    folder = Path(tempfile.mkdtemp(prefix=_NEW, dir=path / reading.VERSIONS))
+    folder.chmod(0o755)
+    _write(folder / reading.DOCUMENT, _yaml(document, "Written by lineclear; change it with lineclear-calibrate."))
+    _write(folder / reading.REFERENCE, image)
+    _write(folder / reading.MASKS, _yaml(masks, "Corners in 0..1 of the reference's width and height."))
+    if content.card is not None:
+        card = content.card.model_dump(mode="json", by_alias=True)
+        _write(folder / reading.CARD, (json.dumps(card, indent=1, allow_nan=False) + "\n").encode())
+    if content.challenge is not None:
+        _copy_folder(content.challenge, folder / reading.CHALLENGE)
+    _sync(folder)
+    os.rename(folder, reading.version_folder(path, number))
+    _sync(path / reading.VERSIONS)
+
+
+def _put_in_force(path: Path, number: int) -> None:
+    """`current` is a small text file, not a link: it survives zip files and FAT sticks."""
+    temporary = path / f"{_NEW}current"
+    _write(temporary, f"{number:04d}\n".encode())
+    os.replace(temporary, path / reading.CURRENT)
+    _sync(path)
+
+
+def _take_bundle(path: Path, bundle: Bundle) -> None:
+    """A copy of the bundle, so that the recipe is whole in itself; not a hard link: its source may be written over."""
+    target = path / reading.BUNDLES / bundle.name
+    if bundle.path.resolve() == target.resolve():
+        return
+    if target.exists():
+        try:
+            if open_bundle(target).content_hash == bundle.content_hash:
+                return
+        except BundleError:
+            # Damaged, so every version that needs it is out of force anyway: make way for a sound copy.
+            os.rename(target, path / reading.BUNDLES / f"{_NEW}damaged-{bundle.name}")
+    folder = path / reading.BUNDLES / f"{_NEW}{bundle.name}"
+    _copy_folder(bundle.path, folder)
+    os.rename(folder, target)
+    _sync(path / reading.BUNDLES)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, symlinks=False)
+    for entry in target.rglob("*"):
+        _sync(entry)
+    _sync(target)
+
+
+def _write(file: Path, data: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(entry: Path) -> None:
+    descriptor = os.open(entry, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a crashed save left behind; the lock says that nobody is at work on it."""
+    for folder in (path, path / reading.VERSIONS, path / reading.BUNDLES):
+        for entry in folder.glob(f"{_NEW}*") if folder.is_dir() else ():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecipeError("someone else is saving this recipe", where=str(path), remedy="try again in a moment") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_strangers(path: Path, view: str) -> None:
+    if (path / reading.CURRENT).exists():
+        try:
+            number = reading.current_version(path)
+            found = load_yaml(RecipeFile, reading.version_folder(path, number) / reading.DOCUMENT).view
+        except (ConfigError, RecipeError):
+            return  # a damaged recipe: saving a new version is how it is mended
+        if found != view:
+            raise RecipeError(f"is the recipe of view {found!r}", where=str(path), remedy=f"choose another place for {view!r}")
+    elif path.exists():
+        known = {reading.VERSIONS, reading.BUNDLES}
+        others = [path] if not path.is_dir() else [entry for entry in path.iterdir() if entry.name not in known]
+        if any(not entry.name.startswith(_NEW) for entry in others):
+            raise RecipeError("is there already and is no recipe", where=str(path), remedy="choose another place or remove it")
+
+
+def _yaml(model: Closed, comment: str) -> bytes:
+    data = model.model_dump(mode="json", by_alias=True)
+    text = yaml.dump(data, Dumper=_NoAliases, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    return f"# {comment}\n{text}".encode()
+
+
+class _NoAliases(yaml.SafeDumper):
+    """Writes repeated values out: what reads this back refuses aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's own name
+        return True
