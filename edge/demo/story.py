@@ -136,14 +136,11 @@ def _make_recipes(config: StationConfig, out: Path) -> None:
         registration = ["--registration", "none"] if name == "outfeed" else []
         _command("export", "variation", "--images", str(build), "--out", str(bundle), *registration)
         masks = CONFIGS / f"demo-{name}-masks.yaml"
-        _command(
-            "calibration", "recipe", "--view", name, "--reference", str(paths[0]), "--bundle", str(bundle), "--product", PRODUCT,
-            "--out", str(view.recipe), *(["--masks", str(masks)] if masks.exists() else []), *registration,
-        )  # fmt: skip
-        _command(
-            "calibration", "thresholds", "--recipe", str(view.recipe), "--images", str(hold), "--method", "max", "--who", "demo",
-            "--why", "first recipe",
-        )  # fmt: skip
+        covered = ["--masks", str(masks)] if masks.exists() else []
+        what = ["--view", name, "--product", PRODUCT, "--reference", str(paths[0]), "--bundle", str(bundle)]
+        _command("calibration", "recipe", *what, *covered, *registration, "--out", str(view.recipe))
+        frames = ["--recipe", str(view.recipe), "--images", str(hold)]
+        _command("calibration", "thresholds", *frames, "--method", "quantile", "--who", "demo", "--why", "first recipe")
 
 
 def _command(package: str, *arguments: str) -> None:

@@ -54,11 +54,13 @@ class Reporter:
     def report(self, views: Sequence[ReportedView], health: Health) -> None:
         """Say what changed since the last call, and health if it is time."""
         states = tuple(_view_state(view) for view in views)
-        status = StationStatus.READY if all(state.ready for state in states) else StationStatus.DEGRADED
+        starting = {view.name for view in views if _is_starting(view)}
+        broken = [state for state in states if not state.ready and state.view not in starting]
+        status = StationStatus.DEGRADED if broken else StationStatus.STARTING if starting else StationStatus.READY
         try:
             if self._last_state != (status, states):
                 self._publish_state(status, states)
-            self._publish_alarms({f"view_{_word(s.view)}": f"{s.view}: {s.reason}" for s in states if not s.ready})
+            self._publish_alarms({f"view_{_word(state.view)}": f"{state.view}: {state.reason}" for state in broken})
             if time.monotonic() - self._last_health >= self._interval_s:
                 self._last_health = time.monotonic()
                 values = {**health.values(), **_camera_values(views)}
@@ -109,6 +111,12 @@ def _view_state(view: ReportedView) -> ViewState:
         engine=origin.engine,
         reason=reason,
     )
+
+
+def _is_starting(view: ReportedView) -> bool:
+    """A camera that is opening for the first time is no alarm; one that opens again after a failure still is."""
+    state = _camera_state(view.camera)
+    return view.blocked is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
 
 
 def _camera_state(camera: Camera) -> CameraState | None:

@@ -37,6 +37,7 @@ from edge.verdict import undecided
 log = logging.getLogger(__name__)
 
 RESTART_PAUSE_S = 1.0
+REPORT_EVERY_S = 0.5
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Station:
             self._engines_ready.wait()
             for view in self.views.values():
                 self._start(f"grab-{view.name}", partial(self._grab, view), self._stop_grabbing)
-            self._report()
+            self._start("report", self._report, self._stop_grabbing)
         except BaseException:
             self._stack.close()
             raise
@@ -111,12 +112,14 @@ class Station:
         return self._grabbers[view].ask(frames, timeout_s, clearance_id)
 
     def run(self, stop: threading.Event) -> None:
-        """Report state and health until stop is set."""
-        while not stop.wait(0.5):
-            self._report()
+        """Stay until stop is set."""
+        stop.wait()
 
     def _report(self) -> None:
-        self._reporter.report(tuple(self.views.values()), self.health)
+        while True:
+            self._reporter.report(tuple(self.views.values()), self.health)
+            if self._stop_grabbing.wait(REPORT_EVERY_S):
+                return
 
     def _grab(self, view: ViewSetup) -> None:
         with view.camera:
@@ -168,7 +171,7 @@ class Station:
         self._stop_grabbing.set()
         deadline = time.monotonic() + 10
         for thread in self._threads:
-            if thread.name.startswith("grab-"):
+            if thread.name == "report" or thread.name.startswith("grab-"):
                 thread.join(max(0.0, deadline - time.monotonic()))
         self._stop_judging.set()
         self._desk.stop()

@@ -57,7 +57,7 @@ def test_entering_and_leaving_leaves_no_thread_and_no_open_camera(recipe: Recipe
     before = threads()
     camera = ScriptedCamera("front", [])
     with make_station({"front": recipe}, {"front": camera}):
-        assert {"judge", "pictures", "grab-front"} <= threads()
+        assert {"judge", "pictures", "report", "grab-front"} <= threads()
     assert threads() == before
     assert camera.opened == camera.closed == 1
 
@@ -116,6 +116,7 @@ def test_an_engine_that_cannot_be_opened_leaves_a_running_station_that_says_so(
     publisher = memory()
     with make_station({"front": recipe}, {"front": ScriptedCamera("front", [CLEAN])}, publisher=publisher) as station:
         verdict = station.ask("front", 1, 2, None)[0].result(30)
+        wait_until(lambda: any(record.topic == "state" for record in publisher.records))
     assert verdict.reason is not None
     assert verdict.reason.code is ReasonCode.ENGINE_FAULT
     assert "golden vector 0" in verdict.reason.detail
