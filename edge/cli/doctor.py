@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from edge.cli import checks
 from edge.cli.checks import Check, Status
-from edge.cli.validate import inspect_config
-from edge.config import StationConfig
-from edge.errors import ConfigError
-from edge.settings.genicam import GenicamSettings
-from edge.settings.mqtt import MqttSettings
+from edge.cli.terminal import one_line, say, say_json
 
 
 def doctor(config_path: Path | None, as_json: bool) -> int:
@@ -23,19 +17,32 @@ def doctor(config_path: Path | None, as_json: bool) -> int:
     for check in _checks(config_path):
         results.append(check)
         if not as_json:
-            sys.stdout.write(f"{check}\n")
-            sys.stdout.flush()
+            say(one_line(str(check)) + "\n")
     if as_json:
-        json.dump([asdict(check) for check in results], sys.stdout)
-        sys.stdout.write("\n")
+        say_json([{key: one_line(value) for key, value in asdict(check).items()} for check in results])
     return 1 if any(check.status is Status.FAIL for check in results) else 0
 
 
 def _checks(config_path: Path | None) -> Iterator[Check]:
     yield checks.python()
-    yield from checks.libraries()
+    needed = list(checks.libraries())
+    yield from needed
     yield checks.clock()
-    config: StationConfig | None = None
+    if any(check.status is Status.FAIL for check in needed):
+        yield Check("station", Status.WARN, "not looked at, because libraries are missing", "mend those first")
+    else:
+        yield from _station(config_path)
+    yield from checks.gpu()
+
+
+def _station(config_path: Path | None) -> Iterator[Check]:
+    """What needs the libraries: imported here, so that a machine without them gets its report all the same."""
+    from edge.cli import station_checks
+    from edge.cli.inspection import inspect_config
+    from edge.errors import ConfigError
+    from edge.settings.mqtt import MqttSettings
+
+    config = None
     if config_path is not None:
         try:
             config, problems = inspect_config(config_path)
@@ -45,25 +52,9 @@ def _checks(config_path: Path | None) -> Iterator[Check]:
         if config is not None and not problems:
             yield Check("config", Status.OK, f"{config_path}: {len(config.views)} view(s)")
     yield checks.disk(Path(config.state_dir) if config else Path.cwd())
-    yield from _cameras(config)
+    if config is not None:
+        yield from station_checks.recipes(config)
+    if config is not None or config_path is None:
+        yield from station_checks.cameras(config)
     if config is not None and isinstance(config.publisher, MqttSettings):
-        yield checks.broker(config.publisher, config.station.client_id + "-doctor")
-    yield from checks.gpu()
-
-
-def _cameras(config: StationConfig | None) -> Iterator[Check]:
-    """The cameras that the producers see, and whether each one that the config names is among them."""
-    wanted = {
-        name: view.camera for name, view in (config.views.items() if config else ()) if isinstance(view.camera, GenicamSettings)
-    }
-    if config is not None and not wanted:
-        return
-    producers = tuple(dict.fromkeys(str(p) for camera in wanted.values() for p in camera.producers))
-    seen, result = checks.cameras(producers)
-    yield result
-    for name, camera in wanted.items():
-        if camera.serial in seen:
-            yield Check(f"camera {name}", Status.OK, f"serial {camera.serial}: {seen[camera.serial]}")
-        else:
-            remedy = "check power, cable and network; the serial is on the camera's label"
-            yield Check(f"camera {name}", Status.FAIL, f"serial {camera.serial} is not among the cameras seen", remedy)
+        yield station_checks.broker(config.publisher, config.station.client_id + "-doctor")

@@ -3,123 +3,115 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.errors import ConfigError, LineclearError
+from edge.cli import manual
+from edge.cli.terminal import Parser, run_command
 
-BAD_USE = 3
-
-EPILOG = """\
-exit status:
-  0  success; `check`: CLEAR
-  1  `check`: NOT_CLEAR; `doctor`: something FAILs
-  2  `check`: UNDECIDED
-  3  bad use: arguments, config, recipe or bundle; one line on standard error says what and where
-
-examples:
-  lineclear validate configs/replay.yaml
-  lineclear doctor configs/gige.yaml
-  lineclear check configs/gige.yaml --batch B1204 --product tablets-10mg
-  lineclear judge --recipe recipes/front shots/*.png --out overlays --json
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the product's exit status for bad use and one line instead of the usage text."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
-        raise SystemExit(BAD_USE)
+MAX_THREADS = 256
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every command's help reads like a manual page."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        prog="lineclear",
-        description="lineclear: the station beside the line. Asks its cameras one question: is what they see as it must be?",
-        epilog=EPILOG,
-        formatter_class=raw,
-    )
+    parser = Parser(prog="lineclear", description=manual.MAIN, epilog=manual.MAIN_END)
     parser.add_argument("--verbose", "-v", action="store_true", help="log every step, not only what went wrong")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
 
-    def add(name: str, summary: str, description: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=summary, description=description, formatter_class=raw)
-
-    run = add("run", "run the station until SIGTERM or SIGINT", "Open cameras, engine and broker, and judge every trigger.")
-    run.add_argument("config", type=Path, metavar="CONFIG")
-
-    check = add(
-        "check",
-        "one line-clearance check",
-        "Take fresh frames of every view and answer CLEAR (exit 0), NOT_CLEAR (1) or UNDECIDED (2).\n"
-        "The station must not be running: it would hold the cameras.",
+    run = commands.add_parser(
+        "run", help="run the station until SIGTERM or SIGINT", description=manual.RUN, epilog=manual.RUN_END
     )
-    check.add_argument("config", type=Path, metavar="CONFIG")
+    run.add_argument("config", type=Path, metavar="CONFIG", help="the station's YAML file")
+
+    check = commands.add_parser("check", help="one line-clearance check", description=manual.CHECK, epilog=manual.CHECK_END)
+    check.add_argument("config", type=Path, metavar="CONFIG", help="the station's YAML file")
     check.add_argument("--batch", required=True, metavar="B", help="the batch that is to start; goes into the record")
-    check.add_argument("--product", required=True, metavar="P", help="must be the product of the recipes")
+    check.add_argument("--product", required=True, metavar="P", help="selects the recipes, and must be theirs")
     check.add_argument("--operator", default="", metavar="NAME", help="who asks; goes into the record")
-    check.add_argument("--json", action="store_true", help="print the clearance as JSON")
+    check.add_argument("--json", action="store_true", help="print the clearance as one JSON document")
 
-    judge = add(
-        "judge",
-        "judge image files, offline",
-        "Judge images with a recipe exactly as the station would: register, infer, mask, threshold.\n"
-        "With --json one line per image: image, outcome, reason, detail, score, threshold, regions, alignment, stage_ms.",
-    )
+    judge = commands.add_parser("judge", help="judge image files, offline", description=manual.JUDGE, epilog=manual.JUDGE_END)
     judge.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
-    judge.add_argument("--recipe", required=True, type=Path, metavar="R")
+    judge.add_argument("--recipe", required=True, type=Path, metavar="R", help="the recipe's folder")
     judge.add_argument("--out", type=Path, metavar="DIR", help="write an overlay per image here")
     judge.add_argument("--json", action="store_true", help="one JSON document per line instead of a table")
-    judge.add_argument("--threads", type=int, default=2, metavar="N", help="engine threads (default 2)")
+    judge.add_argument("--threads", type=_threads, default=2, metavar="N", help="engine threads (default 2)")
 
-    valid = add(
+    valid = commands.add_parser(
         "validate",
-        "check a config, a recipe or a bundle",
-        "Read everything that CONFIG names, or a recipe, or a bundle; print one line per problem.",
+        help="check a config, a recipe or a bundle",
+        description=manual.VALIDATE,
+        epilog=manual.VALIDATE_END,
     )
-    valid.add_argument("paths", nargs="+", type=Path, metavar="CONFIG|RECIPE|BUNDLE")
+    valid.add_argument("paths", nargs="+", type=Path, metavar="CONFIG|RECIPE|BUNDLE", help="what to check")
 
-    doctor = add("doctor", "what is installed, connected and healthy", "One line per check: OK, WARN or FAIL with what to do.")
-    doctor.add_argument("config", nargs="?", type=Path, metavar="CONFIG")
-    doctor.add_argument("--json", action="store_true", help="print the checks as JSON")
-
-    demo = add(
-        "demo",
-        "the whole job on a simulated machine",
-        "Three simulated views (one through a real GenTL producer): make recipes, then a clear, a not clear and an\n"
-        "undecided clearance, over an MQTT broker on this machine.",
+    doctor = commands.add_parser(
+        "doctor",
+        help="what is installed, connected and healthy",
+        description=manual.DOCTOR,
+        epilog=manual.DOCTOR_END,
     )
-    demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="overlays, JSON and index.html")
+    doctor.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a station's YAML file, to check that too")
+    doctor.add_argument("--json", action="store_true", help="print the checks as one JSON document")
+
+    demo = commands.add_parser(
+        "demo", help="the whole job on a simulated machine", description=manual.DEMO, epilog=manual.EXIT_STATUS
+    )
+    demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="where to (default demo-out)")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
+    return run_command("lineclear", lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    level = logging.INFO if args.verbose or args.command == "run" else logging.WARNING
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        return _dispatch(args)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"lineclear: {problem}", file=sys.stderr)
-    except LineclearError as error:
-        print(f"lineclear: {error}", file=sys.stderr)
-    except BrokenPipeError:
-        # `lineclear judge ... | head` closed our output: nobody is left to read a message.
-        sys.stderr.close()
-    except KeyboardInterrupt:
-        print("lineclear: interrupted", file=sys.stderr)
-        return 130
-    return BAD_USE
+    _start_logging(args.command, args.verbose)
+    return _dispatch(args)
+
+
+class _Version(argparse.Action):
+    """`--version`, looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(0, f"lineclear {importlib.metadata.version('lineclear')}\n")
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of cores: write 1 to {MAX_THREADS}, such as 2")
+    return int(text)
+
+
+class _OneLine(logging.Formatter):
+    """An exception as its last line: whole tracebacks are for --verbose and for the station's own log."""
+
+    def formatException(self, ei: object) -> str:  # noqa: N802 - logging's name
+        error = ei[1] if isinstance(ei, tuple) else ei
+        return f"  why={type(error).__name__}: {error}"
+
+
+def _start_logging(command: str, verbose: bool) -> None:
+    """`run` is a service and logs what it does; the others say everything that matters as their answer."""
+    level = logging.INFO if verbose or command == "run" else logging.ERROR
+    whole = verbose or command == "run"
+    handler = logging.StreamHandler(sys.stderr)
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler.setFormatter(logging.Formatter(form) if whole else _OneLine(form))
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _dispatch(args: argparse.Namespace) -> int:
+    """Each command imports what it needs, and nothing else is loaded."""
     match args.command:
         case "run":
             from edge.cli.run import run

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Generic, TextIO, TypeVar
 
 Item = TypeVar("Item")
 BAR_WIDTH = 30
 LINE_EVERY_S = 5.0
+ERASE_TO_END = "\x1b[K"
 
 
 class Progress(Generic[Item]):
@@ -24,14 +26,17 @@ class Progress(Generic[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         started = shown = time.monotonic()
-        for done, item in enumerate(self._items):
-            yield item
-            now = time.monotonic()
-            if not self._quiet and (self._bar or now - shown >= LINE_EVERY_S):
-                shown = now
-                self._show(done + 1, now - started)
-        if not self._quiet and self._bar:
-            self._stream.write("\n")
+        try:
+            for done, item in enumerate(self._items):
+                yield item
+                now = time.monotonic()
+                if not self._quiet and (self._bar or now - shown >= LINE_EVERY_S):
+                    shown = now
+                    self._show(done + 1, now - started)
+        finally:
+            # Also after an error: its message belongs on a line of its own.
+            if not self._quiet and self._bar:
+                self._write("\n")
 
     def _show(self, done: int, elapsed_s: float) -> None:
         total = len(self._items)
@@ -39,7 +44,11 @@ class Progress(Generic[Item]):
         text = f"{self._label} {done}/{total}, {left_s:.0f} s left"
         if self._bar:
             filled = BAR_WIDTH * done // total
-            self._stream.write(f"\r[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {text}   ")
+            self._write(f"\r[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {text}{ERASE_TO_END}")
         else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
+            self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody watches any more: the work goes on
+            self._stream.write(text)
+            self._stream.flush()
