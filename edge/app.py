@@ -75,7 +75,7 @@ def assemble(config: StationConfig, product: str | None = None) -> Iterator[Asse
 
 def _view(name: str, view: ViewConfig, config: StationConfig, product: str | None, engines: dict[str, Engine]) -> ViewSetup:
     """One view with its camera; views whose recipes share a bundle share its engine."""
-    camera = SupervisedCamera(view.camera, name)
+    camera = SupervisedCamera(view.camera, name, view.process)
     drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
     camera_hash = hash_settings(view.camera.model_dump(mode="json"))
     wanted = product if product is not None else config.product

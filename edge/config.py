@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from edge.errors import ConfigError
 from edge.schema import Closed, read_yaml, validate
-from edge.settings.cameras import CameraSettings, source_key
+from edge.settings.cameras import CameraSettings, ProcessSettings, source_key
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
 from edge.settings.judging import VoteRule
 from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
@@ -25,6 +25,7 @@ class ViewConfig(Closed):
     camera: CameraSettings
     recipe: str = Field(min_length=1)
     trigger: TriggerSettings = TriggerSettings()
+    process: ProcessSettings = ProcessSettings()
 
 
 class ClearanceConfig(Closed):

@@ -1,15 +1,20 @@
-"""Messages between the station and a camera's process: small pickled values over a socket that keeps their borders."""
+"""Messages between the station and a camera's process: small JSON texts over a socket that keeps their borders.
+
+Not pickle: a vendor's library runs in the child, and what it could corrupt must not run code in the station.
+"""
 
 from __future__ import annotations
 
-import pickle
+import json
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from edge.errors import FrameError
+from pydantic import TypeAdapter, ValidationError
+
+from edge.errors import CameraLost, CameraRefused, DeviceError, FrameError, LineclearError
 from edge.settings.cameras import CameraSettings
 
 MAX_MESSAGE_BYTES = 1 << 16
@@ -58,7 +63,7 @@ class RingMade:
 class Failed:
     """Child to station: why the camera's life is over. error is what the camera raised; crash names any other exception."""
 
-    error: Exception | None
+    error: LineclearError | None
     crash: str = ""
 
 
@@ -97,7 +102,7 @@ class Channel:
 
     def send(self, message: object, fds: Sequence[int] = ()) -> None:
         """ChannelClosed if nobody is there; BlockingIOError if the other side does not read."""
-        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        data = _encode(message)
         if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"a message of {len(data)} bytes does not fit ({MAX_MESSAGE_BYTES})")
         try:
@@ -108,7 +113,10 @@ class Channel:
             raise ChannelClosed from error
 
     def receive(self) -> tuple[Any, list[int]] | None:
-        """The next message and the descriptors that came with it (now the caller's), or None if there is none yet."""
+        """The next message and the descriptors that came with it (now the caller's), or None if there is none yet.
+
+        ChannelClosed if the other side is gone, or talks nonsense: it cannot be trusted any more.
+        """
         try:
             data, fds, _, _ = socket.recv_fds(self._socket, MAX_MESSAGE_BYTES, 4)
         except BlockingIOError:
@@ -117,11 +125,47 @@ class Channel:
             raise ChannelClosed from error
         if not data:
             raise ChannelClosed
-        return pickle.loads(data), fds  # noqa: S301 (both ends are this program, over an anonymous socket)
+        return _decode(data), fds
 
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
+
+
+_SETTINGS: TypeAdapter[Any] = TypeAdapter(CameraSettings)
+_MESSAGES = {kind.__name__: kind for kind in (Begin, Trigger, Stop, Opened, RingMade, Failed, FrameRecord)}
+_ERRORS = {kind.__name__: kind for kind in (LineclearError, FrameError, DeviceError, CameraLost, CameraRefused)}
+
+
+def _encode(message: Any) -> bytes:
+    content = {field.name: _plain(getattr(message, field.name)) for field in fields(message)}
+    return json.dumps([type(message).__name__, content]).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, LineclearError):
+        kind = next(kind.__name__ for kind in type(value).__mro__ if kind.__name__ in _ERRORS)
+        return [kind, value.message, value.where, value.remedy]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _decode(data: bytes) -> Any:
+    try:
+        name, content = json.loads(data)
+        if content.get("error") is not None:
+            kind, message, where, remedy = content["error"]
+            content["error"] = _ERRORS[kind](message, where=where, remedy=remedy)
+        if content.get("grabbed_at") is not None:
+            content["grabbed_at"] = datetime.fromisoformat(content["grabbed_at"])
+        if "shape" in content:
+            content["shape"] = tuple(content["shape"])
+        if "settings" in content:
+            content["settings"] = _SETTINGS.validate_python(content["settings"])
+        return _MESSAGES[name](**content)
+    except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+        raise ChannelClosed(f"nonsense: {error}") from error
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:

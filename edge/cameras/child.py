@@ -108,7 +108,11 @@ def work(control: Channel, out: Channel, unread: Channel, status: StatusPage) ->
         return
     try:
         with make_camera(begin.settings, begin.view, begin.life) as camera:
-            Worker(begin, control, FrameSink(begin, control, out, unread, status), status).run(camera)
+            try:
+                Worker(begin, control, FrameSink(begin, control, out, unread, status), status).run(camera)
+            except LineclearError as error:
+                # Said before the camera is closed: a broken producer may take this process with it.
+                control.send(Failed(error))
     except LineclearError as error:
         control.send(Failed(error))
 

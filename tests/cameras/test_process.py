@@ -239,11 +239,11 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_a_surprise_in_the_child_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    wrong = SimulatedSettings.model_construct(**{**vars(simulated()), "size_wh": ("wide", "high")})
-    with pytest.raises(CameraLost, match="its process failed: TypeError"), ProcessCamera(wrong, "front"):
-        pass
+    wrong = ProcessSettings.model_construct(**{**vars(ProcessSettings()), "slots": "many"})
+    with ProcessCamera(simulated(), "front", wrong) as camera:
+        _, error = frames_until_error(camera, CameraLost)
+    assert "its process failed: TypeError" in str(error)
     assert "Traceback" in capfd.readouterr().err
 
 

@@ -10,7 +10,16 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from edge.cameras.channel import MAX_MESSAGE_BYTES, Begin, Channel, ChannelClosed, FrameRecord, Trigger, channel_pair
+from edge.cameras.channel import (
+    MAX_MESSAGE_BYTES,
+    Begin,
+    Channel,
+    ChannelClosed,
+    Failed,
+    FrameRecord,
+    Trigger,
+    channel_pair,
+)
 from edge.cameras.ring import PAGE, RingReader, RingWriter
 from edge.cameras.sink import FrameSink
 from edge.cameras.status import StatusPage
@@ -169,10 +178,11 @@ def test_messages_keep_their_borders_and_carry_descriptors() -> None:
     fd = os.memfd_create("carried")
     os.write(fd, b"hello")
     one.send(Trigger())
-    one.send(CameraRefused("no such format", where="camera 7", remedy="write Mono8"), [fd])
+    one.send(Failed(CameraRefused("no such format", where="camera 7", remedy="write Mono8")), [fd])
     os.close(fd)
     assert two.receive() == (Trigger(), [])
-    error, fds = two.receive()
+    failed, fds = two.receive()
+    error = failed.error
     assert (type(error), str(error)) == (CameraRefused, "camera 7: no such format: write Mono8")
     assert os.pread(fds[0], 9, 0) == b"hello"
     os.close(fds[0])
@@ -181,6 +191,35 @@ def test_messages_keep_their_borders_and_carry_descriptors() -> None:
         two.receive()
     with pytest.raises(ChannelClosed):
         two.send(Trigger())
+    two.close()
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"{", b"[]", b'["Nobody", {}]', b'["Trigger", {"x": 1}]', b"\x80\x04N.", b'["Failed", {"error": [1]}]']
+)
+def test_nonsense_from_the_other_side_closes_the_channel(nonsense: bytes) -> None:
+    ours, theirs = channel_pair()
+    channel = Channel(ours)
+    theirs.send(nonsense)
+    with pytest.raises(ChannelClosed, match="nonsense"):
+        channel.receive()
+    theirs.close()
+    channel.close()
+
+
+def test_every_message_arrives_as_it_was_sent() -> None:
+    one, two = (Channel(end) for end in channel_pair())
+    sent = [
+        Begin(simulated(policy="newest"), "front", 2, 6, 1.5),
+        FrameRecord(1, 2, (4, 6, 3), 7, 8, datetime(2026, 11, 22, 4, 5, 6, 7, timezone.utc), 9, "cam", 1, 2, True, None, 10),
+        FrameRecord(1, 2, ()),
+    ]
+    for message in sent:
+        one.send(message)
+        received = two.receive()
+        assert received is not None
+        assert received == (message, [])
+    one.close()
     two.close()
 
 
@@ -194,7 +233,7 @@ def test_a_channel_that_nobody_reads_does_not_block() -> None:
     with pytest.raises(BlockingIOError):
         fill()
     with pytest.raises(ValueError, match="does not fit"):
-        one.send(bytes(MAX_MESSAGE_BYTES + 1))
+        one.send(Failed(CameraRefused("x" * MAX_MESSAGE_BYTES)))
     one.close()
     two.close()
 
