@@ -19,6 +19,8 @@ from edge.types import Judgement, Origin
 
 log = logging.getLogger(__name__)
 
+RESULTS_DROPPED = "results_dropped"
+
 
 class ReportedView(Protocol):
     """What the report needs to know of a view."""
@@ -49,7 +51,8 @@ class Reporter:
         self._started = time.monotonic()
         self._last_health = float("-inf")
         self._last_state: tuple[StationStatus, tuple[ViewState, ...]] | None = None
-        self._alarms: dict[str, str] = {}
+        self._alarms: dict[str, str | None] = {}
+        self._dropped: str | None = None
 
     def report(self, views: Sequence[ReportedView], health: Health) -> None:
         """Say what changed since the last call, and health if it is time."""
@@ -60,13 +63,19 @@ class Reporter:
         try:
             if self._last_state != (status, states):
                 self._publish_state(status, states)
-            self._publish_alarms({f"view_{_word(state.view)}": f"{state.view}: {state.reason}" for state in broken})
+            alarms: dict[str, str | None] = {_alarm_code(view.name): None for view in views}
+            alarms |= {_alarm_code(state.view): f"{state.view}: {state.reason}" for state in broken}
+            self._publish_alarms({**alarms, RESULTS_DROPPED: self._dropped})
             if time.monotonic() - self._last_health >= self._interval_s:
                 self._last_health = time.monotonic()
-                values = {**health.values(), **_camera_values(views)}
-                self._publisher.publish(health_record(values, self._now(), time.monotonic() - self._started))
+                self._publish_health({**health.values(), **_camera_values(views), **self._publisher.health()})
         except OutboxError as error:
             log.error("report_not_published why=%s", error)
+
+    def _publish_health(self, values: Mapping[str, float | int | str | bool | None]) -> None:
+        self._publisher.publish(health_record(values, self._now(), time.monotonic() - self._started))
+        lost = sum(int(values.get(f"outbox.dropped_{kind}") or 0) for kind in ("verdict", "clearance"))
+        self._dropped = f"{lost} results were dropped unsent: free the disk, then mend the broker" if lost else None
 
     def _publish_state(self, status: StationStatus, states: tuple[ViewState, ...]) -> None:
         self._publisher.publish(
@@ -83,13 +92,12 @@ class Reporter:
         log.info("state status=%s not_ready=%s", status.value, ",".join(s.view for s in states if not s.ready) or "-")
         self._last_state = (status, states)
 
-    def _publish_alarms(self, raised: dict[str, str]) -> None:
-        for code, text in raised.items():
-            if self._alarms.get(code) != text:
+    def _publish_alarms(self, alarms: dict[str, str | None]) -> None:
+        """Say what changed; the first time also what is well, since a killed life's alarms stay at the broker."""
+        for code, text in alarms.items():
+            if code not in self._alarms or self._alarms[code] != text:
                 self._publisher.publish(alarm_record(code, text, self._now()))
-        for code in self._alarms.keys() - raised.keys():
-            self._publisher.publish(alarm_record(code, None, self._now()))
-        self._alarms = raised
+        self._alarms = alarms
 
 
 def _view_state(view: ReportedView) -> ViewState:
@@ -134,6 +142,6 @@ def _camera_values(views: Sequence[ReportedView]) -> dict[str, float | int | str
     return values
 
 
-def _word(text: str) -> str:
-    """A view's name as part of an alarm code."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.lower())[:50]
+def _alarm_code(view: str) -> str:
+    """`view_` and the view's name as far as it can stand in an alarm code."""
+    return "view_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in view.lower())[:50]

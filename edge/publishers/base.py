@@ -57,3 +57,7 @@ class Publisher(Protocol):
     def publish(self, *records: Record) -> None:
         """Make all records durable together, or none (OutboxError). Returns when they are; never waits for the broker."""
         ...
+
+    def health(self) -> Mapping[str, float | int | str | bool | None]:
+        """Counters for the health message: what waits, what was dropped, whether the broker is there. OutboxError."""
+        ...

@@ -59,6 +59,10 @@ class MemoryPublisher:
         with self._lock:
             return tuple(self._records)
 
+    def health(self) -> dict[str, float | int | str | bool | None]:
+        """How many records are kept."""
+        return {"memory.records": len(self.records)}
+
     def _recorded_already(self, records: tuple[Record, ...]) -> set[str]:
         """Which results of this call are known with the same body; OutboxError if one has another."""
         known = {record.result_id: record for record in self._records if PRIORITY.get(record.kind) == RESULT}

@@ -132,9 +132,7 @@ class Outbox:
         self._delete(f"id IN ({oldest}) AND created_at < ?", values, "dropped")
         has_room = self._ballast.take_aboard()
         with self._write, self._sender_connection() as sender:
-            with Transaction(sender):
-                _prune(sender, self._limits.keep_results, now - self._limits.keep_results_h * 3600)
-            sender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._freeing(lambda: _tidy(sender, self._limits.keep_results, now - self._limits.keep_results_h * 3600))
             self._refuses_images = self._refuses_images and not has_room
 
     def counters(self) -> dict[str, int]:
@@ -232,14 +230,18 @@ class Outbox:
             for _, priority, kind, size in rows:
                 depth = depth.plus(priority, size, -1)
                 counts[f"{count_as}_{kind}"] = counts.get(f"{count_as}_{kind}", 0) + 1
-            try:
-                _forget(sender, [(row[0],) for row in rows], counts if count_as else {})
-            except sqlite3.Error as error:
-                if str(error) != _DISK_FULL:
-                    raise
-                self._ballast.drop()
-                _forget(sender, [(row[0],) for row in rows], counts if count_as else {})
+            self._freeing(lambda: _forget(sender, [(row[0],) for row in rows], counts if count_as else {}))
             self._depth = depth
+
+    def _freeing(self, work: Callable[[], None]) -> None:
+        """Do what makes room, on a full disk in the last of the ballast."""
+        try:
+            work()
+        except sqlite3.Error as error:
+            if str(error) != _DISK_FULL:
+                raise
+            self._ballast.drop()
+            work()
 
     def _report(self, dropped: Mapping[str, int]) -> None:
         results = {kind: count for kind, count in dropped.items() if kind != RecordKind.IMAGE.value}
@@ -293,14 +295,16 @@ def _forget(connection: sqlite3.Connection, ids: Sequence[tuple[int]], counts: M
         connection.executemany(COUNT_SQL, list(counts.items()))
 
 
-def _prune(connection: sqlite3.Connection, keep: int, oldest: float) -> None:
-    """A bounded bite of the history's oldest rows, never one that still waits to be sent."""
-    connection.execute(
-        "DELETE FROM results WHERE seq IN (SELECT seq FROM results ORDER BY seq LIMIT ?)"
-        " AND (created_at < ? OR seq <= (SELECT max(seq) FROM results) - ?)"
-        " AND result_id NOT IN (SELECT result_id FROM outbox WHERE priority = ?)",
-        (_PRUNE_ROWS, oldest, keep, RESULT),
-    )
+def _tidy(connection: sqlite3.Connection, keep: int, oldest: float) -> None:
+    """Drop a bounded bite of the history's oldest rows, never one that still waits to be sent; checkpoint the WAL."""
+    with Transaction(connection):
+        connection.execute(
+            "DELETE FROM results WHERE seq IN (SELECT seq FROM results ORDER BY seq LIMIT ?)"
+            " AND (created_at < ? OR seq <= (SELECT max(seq) FROM results) - ?)"
+            " AND result_id NOT IN (SELECT result_id FROM outbox WHERE priority = ?)",
+            (_PRUNE_ROWS, oldest, keep, RESULT),
+        )
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _marks(values: Collection[object]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from edge.publishers.broker import BrokerConnection, Message
-from edge.publishers.security import read_credentials, tls_context
+from edge.publishers.broker import Message, secured
 from edge.settings.mqtt import MqttSettings
 
 
@@ -12,9 +11,7 @@ def probe(settings: MqttSettings, client_id: str) -> None:
 
     The will goes to a topic of its own and is not retained, so that nobody takes the probe for the station.
     """
-    credentials = read_credentials(settings.credentials_file) if settings.credentials_file else None
-    tls = tls_context(settings.tls) if settings.tls else None
-    connection = BrokerConnection(settings, client_id, Message(f"{client_id}/probe", b""), credentials, tls)
+    connection = secured(settings, client_id, Message(f"{client_id}/probe", b""))
     try:
         connection.open()
     finally:
