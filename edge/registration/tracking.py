@@ -54,7 +54,10 @@ def similarity_of(source: Points, target: Points, band_px: float) -> Homography 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A guess of frame -> reference in work pixels. rival: how many points a second motion explains, per point of the first."""
+    """A guess of frame -> reference in work pixels.
+
+    rival: how many points a second motion explains, per point of the first. Near 1 nobody can say which is the camera's.
+    """
 
     name: str
     matrix: Homography
@@ -82,12 +85,13 @@ def _tracked(name: str, guess: Homography | None, frame: Prepared, reference: Re
     step = similarity_of(places, corners, COARSE_BAND_PX)
     if step is None:
         return
-    rest = distances(step, places, corners) > 2 * COARSE_BAND_PX
+    error = distances(step, places, corners)
+    rest = error > 2 * COARSE_BAND_PX
     second = similarity_of(places[rest], corners[rest], COARSE_BAND_PX)
-    first_count = (distances(step, places, corners) <= COARSE_BAND_PX).sum()
-    second_count = 0 if second is None else (distances(second, places[rest], corners[rest]) <= COARSE_BAND_PX).sum()
+    followers = 0 if second is None else int((distances(second, places[rest], corners[rest]) <= COARSE_BAND_PX).sum())
+    rival = followers / max(1, int((error <= COARSE_BAND_PX).sum()))
     coarse = enlarge(reference.factors.coarse)
-    yield Start(name, coarse @ step @ guess @ np.linalg.inv(coarse), float(second_count / first_count))
+    yield Start(name, coarse @ step @ guess @ np.linalg.inv(coarse), rival)
 
 
 def _phase(frame: Prepared, reference: Reference) -> Homography | None:
