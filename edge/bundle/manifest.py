@@ -15,6 +15,7 @@ from typing_extensions import Self
 from edge.errors import BundleError, ConfigError
 from edge.schema import Closed, validate
 from edge.settings.judging import ScoreRule, Unit
+from edge.settings.registration import ResampleMode, ResizeKernel
 
 INPUT_NAMES = ("image", "reference", "keep")
 OUTPUT_NAMES = ("anomaly_map", "image_score")
@@ -77,8 +78,8 @@ class ResizeRule(Closed):
     scores is within the limits.
     """
 
-    kernel: Literal["cv2_linear", "cv2_area", "antialiased_bilinear", "antialiased_bicubic"]
-    mode: Literal["exact", "fused"] = "exact"
+    kernel: ResizeKernel
+    mode: ResampleMode = "exact"
 
 
 class Masking(Closed):

@@ -28,7 +28,7 @@ def _checks(config_path: Path | None) -> Iterator[Check]:
     needed = list(checks.libraries())
     yield from needed
     yield checks.clock()
-    if any(check.status is Status.FAIL for check in needed):
+    if any(check.status is Status.FAIL and check.name in checks.REQUIRED for check in needed):
         yield Check("station", Status.WARN, "not looked at, because libraries are missing", "mend those first")
     else:
         yield from _station(config_path)

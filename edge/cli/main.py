@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.cli import manual
-from edge.cli.terminal import Parser, run_command
+from edge.cli.terminal import Parser, run_command, say
 
 MAX_THREADS = 256
 
@@ -83,7 +83,8 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.exit(0, f"lineclear {importlib.metadata.version('lineclear')}\n")
+        say(f"lineclear {importlib.metadata.version('lineclear')}\n")
+        parser.exit(0)
 
 
 def _threads(text: str) -> int:

@@ -13,6 +13,9 @@ from edge.types import Alignment, Gate, Homography
 NEAR_INFINITY = 1e-3  # a frame whose corner comes this close to the horizon is not a view of the same plane
 
 
+FINEST_RESIDUAL_PX = 0.5  # corners cannot be placed better in a small or noisy image, however small it is
+
+
 @dataclass(frozen=True)
 class Shape:
     """How far a homography is from the identity, at worst over the middle and the corners of the frame.
@@ -56,7 +59,10 @@ def shape_of(matrix: Homography, size_wh: tuple[int, int]) -> Shape | None:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Everything known of one alignment, in reference pixels; similarity and similarity_before as in `Alignment`."""
+    """Everything known of one alignment, in reference pixels; similarity and similarity_before as in `Alignment`.
+
+    bare: the reference shows too little for a similarity to mean anything.
+    """
 
     start: str
     motion: str
@@ -70,6 +76,7 @@ class Measured:
     similarity: float
     similarity_before: float
     visible: float
+    bare: bool = False
 
     def alignment(self, settings: RegistrationSettings, side_px: int) -> Alignment:
         """With every gate of the settings, passed or not; side_px: the reference's longer side."""
@@ -94,7 +101,7 @@ class Measured:
         points = (
             Gate("inliers", float(self.inliers), float(limits.min_inliers), "min"),
             Gate("inlier_ratio", self.inliers / self.points if self.points else 0.0, limits.min_inlier_ratio, "min"),
-            Gate("residual_px", self.residual_px, limits.max_residual * side_px, "max"),
+            Gate("residual_px", self.residual_px, max(limits.max_residual * side_px, FINEST_RESIDUAL_PX), "max"),
             Gate("coverage", self.coverage, limits.min_coverage, "min"),
             Gate("rival", self.rival, limits.max_rival, "max"),
             Gate("shift_px", shape.shift_px, limits.max_shift * side_px, "max"),
@@ -107,7 +114,10 @@ class Measured:
             Gate("similarity", self.similarity, limits.min_similarity, "min"),
             Gate("visible", self.visible, limits.min_visible, "min"),
         )
-        return image if settings.mode == "none" else points + image
+        if settings.mode == "none":
+            # An empty belt looks like nothing and like everything: there only the model can tell, and a cover is an anomaly.
+            return image[1:] if self.bare else image
+        return points + image
 
 
 def refused(settings: RegistrationSettings, side_px: int) -> Alignment:

@@ -72,6 +72,7 @@ def measure(finding: Finding, frame: Prepared, reference: Reference) -> Alignmen
         similarity=after,
         similarity_before=before,
         visible=visible,
+        bare=reference.corner_count < reference.settings.gates.min_inliers,
     ).alignment(reference.settings, reference.side_px)
 
 

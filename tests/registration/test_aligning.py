@@ -277,6 +277,14 @@ class TestModes:
         assert np.array_equal(found.frame_to_reference, EYE)
         assert [gate.name for gate in found.gates] == ["similarity", "visible"]
 
+    def test_none_has_no_similarity_to_ask_for_where_the_reference_is_empty(self):
+        empty = np.full_like(SCENE, 240)
+        empty[10:12, 20:22] = 0
+        reference = Reference(empty, RegistrationSettings(mode="none"))
+        found = align(np.full_like(SCENE, 240), reference)
+        assert found.trusted
+        assert [gate.name for gate in found.gates] == ["visible"]
+
     def test_none_refuses_a_nudged_camera(self):
         reference = Reference(SCENE, RegistrationSettings(mode="none"))
         assert [gate.name for gate in align(shoot(SCENE, nudge((14, 9))), reference).broken] == ["similarity"]
