@@ -13,9 +13,6 @@ from edge.types import Alignment, Gate, Homography
 NEAR_INFINITY = 1e-3  # a frame whose corner comes this close to the horizon is not a view of the same plane
 
 
-FINEST_RESIDUAL_PX = 0.5  # corners cannot be placed better in a small or noisy image, however small it is
-
-
 @dataclass(frozen=True)
 class Shape:
     """How far a homography is from the identity, at worst over the middle and the corners of the frame.
@@ -101,7 +98,7 @@ class Measured:
         points = (
             Gate("inliers", float(self.inliers), float(limits.min_inliers), "min"),
             Gate("inlier_ratio", self.inliers / self.points if self.points else 0.0, limits.min_inlier_ratio, "min"),
-            Gate("residual_px", self.residual_px, max(limits.max_residual * side_px, FINEST_RESIDUAL_PX), "max"),
+            Gate("residual_px", self.residual_px, max(limits.max_residual * side_px, limits.finest_residual_px), "max"),
             Gate("coverage", self.coverage, limits.min_coverage, "min"),
             Gate("rival", self.rival, limits.max_rival, "max"),
             Gate("shift_px", shape.shift_px, limits.max_shift * side_px, "max"),

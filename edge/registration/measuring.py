@@ -72,7 +72,7 @@ def measure(finding: Finding, frame: Prepared, reference: Reference) -> Alignmen
         similarity=after,
         similarity_before=before,
         visible=visible,
-        bare=reference.corner_count < reference.settings.gates.min_inliers,
+        bare=reference.settings.mode == "none" and reference.likeness.is_bare,
     ).alignment(reference.settings, reference.side_px)
 
 

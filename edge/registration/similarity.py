@@ -14,6 +14,7 @@ LONG_SIDE = 384  # px; enough to tell a wrong warp from a right one, small enoug
 LOCAL_SIGMA = 5.0  # px at that scale: slower changes of the light are not scene
 NOISE_GREY = 3.0  # grey levels; contrast below it is taken for noise
 CELLS = 8  # along the longer side
+BARE_CONTRAST, BARE_SHARE = 0.05, 0.125  # mean square of `flatten` in a cell: 0.5 to 1 for texture, 0.01 for a lone speck
 MIN_CELL_SHARE = 0.3  # of a cell's pixels must be judged and visible
 
 
@@ -32,6 +33,14 @@ class Likeness:
 
     detail: MapF32
     judged: MaskBool
+
+    @property
+    def is_bare(self) -> bool:
+        """True where almost nothing is to be seen: fewer than an eighth of the judged cells hold contrast above noise."""
+        keep = self.judged.astype(np.float32)
+        counts, energy = _cell_sums(keep), _cell_sums((self.detail * keep) ** 2)
+        contrast = energy[counts > 0] / counts[counts > 0]
+        return contrast.size == 0 or float(np.mean(contrast > BARE_CONTRAST)) < BARE_SHARE
 
     def of(self, detail: MapF32, visible: MaskBool) -> float:
         """Median over grid cells of the NCC, cells weighted by the square of the reference's energy; -1..1, 0 if none counts.

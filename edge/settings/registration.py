@@ -17,12 +17,14 @@ class Gates(Closed):
     """What an alignment must meet to be trusted.
 
     Lengths are shares of the reference's longer side, so they survive a change of resolution: 0.001 is 1 px in 1000.
+    finest_residual_px: max_residual never asks for less, since corners cannot be placed better in a small or noisy image.
     docs/registration.md says what each gate means and what to do when it breaks.
     """
 
     min_inliers: int = Field(12, ge=4)
     min_inlier_ratio: float = Field(0.3, ge=0, le=1)
     max_residual: float = Field(0.0015, gt=0, le=0.1)
+    finest_residual_px: float = Field(0.5, gt=0, le=10)
     min_coverage: float = Field(0.15, ge=0, le=1)
     min_similarity: float = Field(0.5, ge=-1, le=1)
     max_shift: float = Field(0.06, gt=0, le=1)

@@ -236,7 +236,7 @@ def test_every_gate_is_reported_whether_passed_or_not():
     [
         ({"min_inliers": 5000}, "inliers"),
         ({"min_inlier_ratio": 1.0}, "inlier_ratio"),
-        ({"max_residual": 1e-6}, "residual_px"),
+        ({"max_residual": 1e-6, "finest_residual_px": 1e-6}, "residual_px"),
         ({"min_coverage": 1.0}, "coverage"),
         ({"max_shift": 0.005}, "shift_px"),
         ({"max_rotation_deg": 0.1}, "rotation_deg"),
