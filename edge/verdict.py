@@ -44,7 +44,8 @@ def undecided(code: ReasonCode, detail: str, limits: Limits | None = None) -> Ju
 def not_registered(alignment: Alignment, limits: Limits | None = None) -> Judgement:
     """UNDECIDED(not_registered), naming every broken gate with value and limit; for an alignment that is not trusted."""
     broken = "; ".join(str(gate) for gate in alignment.broken) or "the homography is not finite or cannot be inverted"
-    return undecided(ReasonCode.NOT_REGISTERED, broken, limits)
+    remedy = "look whether the camera is covered, dirty, out of focus or was moved"
+    return undecided(ReasonCode.NOT_REGISTERED, f"{broken}: {remedy}", limits)
 
 
 def judge(

@@ -18,7 +18,8 @@ h2 { margin-top: 2.5rem; } figure { margin: 0; } figcaption { font-size: .9rem; 
 .CLEAR, .PASS { background: var(--pass); } .NOT_CLEAR, .FAIL { background: var(--fail); }
 .UNDECIDED { background: var(--open); }
 .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.2rem; margin-top: 1rem; }
-.small { font-size: .95rem; padding: 0 .6rem; } img { width: 100%; height: auto; border-radius: .4rem; }
+.small { font-size: .95rem; padding: 0 .6rem; }
+img { width: 100%; height: auto; border-radius: .4rem; outline: 1px solid #8886; }
 """
 
 
@@ -29,7 +30,8 @@ def write_page(out: Path, clearances: Sequence[tuple[str, ClearanceOutcome, Clea
     page.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>lineclear demo</title><style>{STYLE}</style><h1>lineclear demo</h1>"
-        "<p>Heat maps as they came over MQTT: the colour scale ends at twice the threshold, whatever the image.</p>"
+        "<p>Heat maps as they came over MQTT: the colour scale ends at twice the threshold, whatever the image. "
+        "Feeder and nest are rendered; outfeed comes through Harvesters from the GenTL producer viky.cti, which shows a bouncing speck.</p>"
         + "".join(parts)
         + "</html>\n",
         encoding="utf-8",
@@ -64,4 +66,5 @@ def _score(verdict: Verdict) -> str:
     judgement = verdict.judgement
     if judgement.score is None or judgement.threshold is None:
         return ""
-    return f" score {judgement.score:.2f}, threshold {judgement.threshold:.2f}, {len(judgement.regions)} region(s)"
+    found = {0: "", 1: ", 1 region"}.get(len(judgement.regions), f", {len(judgement.regions)} regions")
+    return f" score {judgement.score:.2f}, threshold {judgement.threshold:.2f}{found}"
