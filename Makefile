@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint clean
+.PHONY: demo test lint picture examples clean
 
 demo: $(VENV)/.demo
 	$(BIN)/lineclear demo --out demo-out
@@ -29,6 +29,14 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.demo
+
+picture: demo
+	mkdir -p docs/images
+	$(BIN)/python -m benchmarks.picture demo-out docs/images/demo-overlay.jpg
+
+# The recipes and images of configs/: again after a change of the registration or the variation model.
+examples: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.example_recipes
 
 clean:
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge.errors import ConfigError, LineclearError
+from edge.cli.terminal import Parser, run_command, say
 
-BAD_USE, INTERRUPTED = 3, 130
+PROG = "lineclear-calibrate"
 
 EPILOG = """\
 exit status:
@@ -50,18 +50,10 @@ shifts they come from, the tighter the threshold and the better its promise.
 ROLLBACK = "Put an old version of a recipe in force again. It is saved as a new version that says who did it, and why."
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the product's exit status for bad use and one line instead of the usage text."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
-        raise SystemExit(BAD_USE)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every command's help reads like a manual page."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(prog="lineclear-calibrate", description=__doc__, epilog=EPILOG, formatter_class=raw)
+    parser = Parser(prog=PROG, description=__doc__, epilog=EPILOG, formatter_class=raw)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, summary: str, description: str) -> argparse.ArgumentParser:
@@ -100,24 +92,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    args = build_parser().parse_args(argv)
+    return run_command(PROG, lambda: _run(build_parser().parse_args(argv)))
+
+
+def _run(args: argparse.Namespace) -> int:
     commands: dict[str, Callable[[argparse.Namespace], None]] = {
         "recipe": _recipe,
         "thresholds": _thresholds,
         "rollback": _rollback,
     }
-    try:
-        commands[args.command](args)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"lineclear-calibrate: {problem}", file=sys.stderr)
-        return BAD_USE
-    except LineclearError as error:
-        print(f"lineclear-calibrate: {error}", file=sys.stderr)
-        return BAD_USE
-    except KeyboardInterrupt:
-        print("lineclear-calibrate: interrupted, nothing was changed", file=sys.stderr)
-        return INTERRUPTED
+    commands[args.command](args)
     return 0
 
 
@@ -135,7 +119,7 @@ def _recipe(args: argparse.Namespace) -> None:
         min_area_px=args.min_area,
     )
     version = create_recipe(args.out, parts, who=args.who or _login(), why=args.why)
-    print(f"{args.out}: version {version:04d} of the recipe for view {args.view}; next: lineclear-calibrate thresholds")
+    say(f"{args.out}: version {version:04d} of the recipe for view {args.view}; next: lineclear-calibrate thresholds\n")
 
 
 def _thresholds(args: argparse.Namespace) -> None:
@@ -158,14 +142,14 @@ def _thresholds(args: argparse.Namespace) -> None:
         open_engine=lambda bundle: make_engine(engine, bundle),
         track=lambda paths: Progress("measuring", paths),
     )
-    print(describe(taken), end="")
+    say(describe(taken))
 
 
 def _rollback(args: argparse.Namespace) -> None:
     from edge.recipe import rollback
 
     version = rollback(args.recipe, args.version, who=args.who, why=args.why)
-    print(f"{args.recipe}: version {args.version:04d} is in force again, as version {version:04d}")
+    say(f"{args.recipe}: version {args.version:04d} is in force again, as version {version:04d}\n")
 
 
 def _login() -> str:

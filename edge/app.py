@@ -23,6 +23,7 @@ from edge.loop import Identity, PictureSettings, Reporter, Station, ViewSetup
 from edge.parts import Engine, make_engine, make_publisher
 from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
+from edge.publishers.state_lock import StateLock
 from edge.recipe import Recipe, load_recipe
 from edge.settings.cameras import is_pulled, trigger_mode
 from edge.types import Judgement, Origin, ReasonCode
@@ -64,6 +65,9 @@ def assemble(config: StationConfig, product: str | None = None) -> Iterator[Asse
     settings = ClearanceSettings(config.clearance.vote, config.clearance.timeout_s)
     products = {view.name: view.origin.product for view in views}
     with ExitStack() as stack:
+        lock = StateLock(state_dir / "station")
+        lock.acquire()
+        stack.callback(lock.release)
         if config.health.prometheus_port is not None:
             server, thread = start_http_server(config.health.prometheus_port, "127.0.0.1", health.registry)
             stack.callback(thread.join, 2)

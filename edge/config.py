@@ -131,7 +131,9 @@ PATH_KEYS = {
 def _absolute(data: Any, base: Path, key: str = "") -> Any:
     """The same document with every path made absolute; other values untouched."""
     if isinstance(data, dict):
-        return {name: _absolute(value, base, str(name)) for name, value in data.items()}
+        # A trigger's `source` is a line of the camera (Line1); only a video's is a file.
+        words = {"source"} if data.get("kind") != "video" else set()
+        return {name: value if name in words else _absolute(value, base, str(name)) for name, value in data.items()}
     if isinstance(data, list):
         return [_absolute(value, base, key) for value in data]
     if key in PATH_KEYS and isinstance(data, str) and data not in ("", "viky") and "://" not in data:

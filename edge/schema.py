@@ -62,10 +62,11 @@ class _SafeLoader(yaml.SafeLoader):
 def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
     """The file as UTF-8 text; ConfigError if it is absent, too large or not text."""
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise ConfigError(f"{size} bytes is too large", where=str(path), remedy=f"at most {max_bytes}")
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise ConfigError("is too large", where=str(path), remedy=f"at most {max_bytes} bytes")
+        return data.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError("file not found", where=str(path), remedy="check the path") from None
     except IsADirectoryError:

@@ -126,5 +126,6 @@ def test_the_top_level_holds_nothing_else() -> None:
         "pyproject.toml", "README.md", "Makefile", "LICENSE", "edge", "export", "calibration", "configs", "systemd", "tests",
         "benchmarks", "docs", ".ci", ".git", ".gitignore", ".venv", "demo-out",
     }  # fmt: skip
-    extra = {p.name for p in ROOT.iterdir() if not p.name.startswith((".mypy", ".ruff", ".pytest", ".hypothesis", ".import_linter"))}
-    assert {name for name in extra if not name.endswith(".egg-info")} <= allowed
+    caches = (".mypy", ".ruff", ".pytest", ".hypothesis", ".import_linter")
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(caches) and path.suffix != ".egg-info"}
+    assert found <= allowed

@@ -31,7 +31,7 @@ def write_page(out: Path, clearances: Sequence[tuple[str, ClearanceOutcome, Clea
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>lineclear demo</title><style>{STYLE}</style><h1>lineclear demo</h1>"
         "<p>Heat maps as they came over MQTT: the colour scale ends at twice the threshold, whatever the image. "
-        "Feeder and nest are rendered; outfeed comes through Harvesters from the GenTL producer viky.cti, which shows a bouncing speck.</p>"
+        "Feeder and nest are rendered; outfeed comes through Harvesters from the GenTL producer viky.cti, a bouncing speck.</p>"
         + "".join(parts)
         + "</html>\n",
         encoding="utf-8",
