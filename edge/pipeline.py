@@ -98,7 +98,7 @@ class ViewPipeline:
         on_reference = ~masks.rasterise(recipe.masks, self.reference_size_wh)
         self.reference = registration.Reference(reference, recipe.registration, on_reference)
         self._fill, _ = registration.register(
-            reference, self.reference_to_map, self._size_wh, self._field_wh, self._kernel, "exact"
+            reference, self.reference_to_map, self._size_wh, self._field_wh, self._kernel, self._resample
         )
         self.limits: Limits | None = recipe.card.limits(recipe.min_area_px) if recipe.card else None
         self.blocked = self._why_blocked(camera_hash)
