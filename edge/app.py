@@ -25,12 +25,14 @@ from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.state_lock import StateLock
 from edge.recipe import Recipe, load_recipe
-from edge.settings.cameras import is_pulled, trigger_mode
+from edge.settings.cameras import ProcessSettings, is_pulled, trigger_mode
 from edge.types import Judgement, Origin, ReasonCode
 from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
 
+SPARE_SLOTS = 4
+"""Frames in a camera's ring beside those that wait for the judge: judged, being fetched, being written, and one to spare."""
 VERSIONED = ("lineclear", "numpy", "opencv-python-headless", "onnxruntime", "paho-mqtt")
 
 
@@ -79,7 +81,7 @@ def assemble(config: StationConfig, product: str | None = None) -> Iterator[Asse
 
 def _view(name: str, view: ViewConfig, config: StationConfig, product: str | None, engines: dict[str, Engine]) -> ViewSetup:
     """One view with its camera; views whose recipes share a bundle share its engine."""
-    camera = SupervisedCamera(view.camera, name, view.process)
+    camera = SupervisedCamera(view.camera, name, _process(view))
     drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
     camera_hash = hash_settings(view.camera.model_dump(mode="json"))
     wanted = product if product is not None else config.product
@@ -97,6 +99,12 @@ def _view(name: str, view: ViewConfig, config: StationConfig, product: str | Non
         return ViewPipeline(recipe, engine, camera_hash)
 
     return ViewSetup(name, camera, view.trigger, origin, key, make_pipeline, drains=drains)
+
+
+def _process(view: ViewConfig) -> ProcessSettings:
+    """A ring with too few slots would lose the frames that `queue_frames` promises to keep."""
+    slots = max(view.process.slots, view.trigger.queue_frames + SPARE_SLOTS)
+    return view.process.model_copy(update={"slots": slots})
 
 
 def _recipe(path: Path, view: str) -> tuple[Recipe | None, Judgement | None]:

@@ -27,6 +27,12 @@ class ViewConfig(Closed):
     trigger: TriggerSettings = TriggerSettings()
     process: ProcessSettings = ProcessSettings()
 
+    @model_validator(mode="after")
+    def _every_frame_is_a_trigger(self) -> Self:
+        if self.trigger.kind == "hardware" and self.camera.policy != "every":
+            raise ValueError("trigger kind hardware judges every frame, but policy newest skips some: write policy: every")
+        return self
+
 
 class ClearanceConfig(Closed):
     """How a clearance is reached: votes per view, and how long a view may take."""

@@ -52,6 +52,7 @@ class Grabber:
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._door = threading.Lock()
+        self._lost = self._told = 0
 
     def ask(self, frames: int, timeout_s: float, clearance_id: str | None = None) -> tuple[Future[Verdict], ...]:
         """Trigger `frames` fresh frames; one future per trigger, each gets its verdict within about timeout_s."""
@@ -169,13 +170,23 @@ class Grabber:
             self._end((self._counter.issue(0),), ReasonCode.FRAME_INVALID, str(error))
             return
         if frame is None:
+            # When the line stands still no later frame will tell of those that were lost last.
+            self._tell_lost("and no frame came after it")
             return
         self._count(frame)
-        missing = frame.lost_before + frame.incomplete_before
-        for number in range(min(missing, self._trigger.max_lost_reported)):
-            detail = f"frame lost before frame {frame.number} ({number + 1} of {missing})"
-            self._end((self._counter.issue(0),), ReasonCode.FRAME_LOST, detail)
+        self._lost += frame.lost_before + frame.incomplete_before
+        self._tell_lost(f"before frame {frame.number}")
         self._desk.submit(self._counter.issue(0), frame)
+
+    def _tell_lost(self, where: str) -> None:
+        """One verdict for each frame that the camera has counted and we never saw, told once."""
+        state = getattr(self._camera, "state", None)
+        counted = state.lost + state.incomplete if isinstance(state, CameraState) else 0
+        missing = max(0, max(self._lost, counted) - self._told)
+        self._told += missing
+        for number in range(min(missing, self._trigger.max_lost_reported)):
+            detail = f"frame lost {where} ({number + 1} of {missing})"
+            self._end((self._counter.issue(0),), ReasonCode.FRAME_LOST, detail)
 
     def _rest(self, stop: threading.Event) -> None:
         """A camera that is down answers at once: without a pause a continuous view would spin."""
