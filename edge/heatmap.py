@@ -161,6 +161,8 @@ def _paint_masks(canvas: ImageU8, masks: Sequence[MaskPolygon]) -> None:
     height, width = canvas.shape[:2]
     area = np.zeros((height, width), np.uint8)
     outlines = [np.array(mask.points) * (width, height) - 0.5 for mask in masks if mask.enabled]
+    if not outlines:
+        return
     for corners in outlines:
         cv2.fillPoly(area, [np.round(corners * 16).astype(np.int32)], 1, shift=4)
     hatched = (area > 0) & _stripes((width, height), 9, 1)
