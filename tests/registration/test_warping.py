@@ -16,8 +16,10 @@ def shown(matrix, tolerance=1e-6):
     x, y = np.meshgrid(np.arange(TARGET_WH[0]), np.arange(TARGET_WH[1]))
     back = np.linalg.inv(matrix)
     px, py, pw = np.tensordot(back / back[2, 2], np.stack([x, y, np.ones_like(x)]), 1)
-    inside = (px / pw > -0.5 - tolerance) & (px / pw < FRAME_WH[0] - 0.5 + tolerance)
-    return inside & (py / pw > -0.5 - tolerance) & (py / pw < FRAME_WH[1] - 0.5 + tolerance) & (pw > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the horizon may pass through a pixel
+        u, v = px / pw, py / pw
+    inside = (u > -0.5 - tolerance) & (u < FRAME_WH[0] - 0.5 + tolerance)
+    return inside & (v > -0.5 - tolerance) & (v < FRAME_WH[1] - 0.5 + tolerance) & (pw > 0)
 
 
 @given(
