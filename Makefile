@@ -39,4 +39,4 @@ examples: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.example_recipes
 
 clean:
-	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-out build configs/state *.egg-info .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

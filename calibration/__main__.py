@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.cli.terminal import Parser, run_command, say
+from edge.errors import ConfigError
 
 PROG = "lineclear-calibrate"
 
@@ -80,6 +81,12 @@ def build_parser() -> argparse.ArgumentParser:
     taking.add_argument("--margin", type=float, metavar="M", help="spreads to add (default: 5*sqrt(5/n) for quantile, else 0)")
     taking.add_argument("--threads", type=int, default=2, metavar="N", help="engine threads (default 2)")
     taking.add_argument("--who", required=True, metavar="NAME", help="who takes them; goes on the card")
+    taking.add_argument(
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="the station's config: binds the card to the settings of this view's camera",
+    )
     taking.add_argument("--why", required=True, metavar="TEXT", help="the reason; goes on the card")
 
     back = add("rollback", "put an old version in force again", ROLLBACK)
@@ -134,6 +141,7 @@ def _thresholds(args: argparse.Namespace) -> None:
     method = validate(Method, fields, "lineclear-calibrate thresholds")
     engine = validate(OnnxRuntimeSettings, {"threads": args.threads}, "lineclear-calibrate thresholds")
     signature = validate(Signature, {"who": args.who, "why": args.why}, "lineclear-calibrate thresholds")
+    camera_hash = _camera_hash(args.config, args.recipe) if args.config else None
     taken = take_thresholds(
         args.recipe,
         args.images,
@@ -141,8 +149,21 @@ def _thresholds(args: argparse.Namespace) -> None:
         signature,
         open_engine=lambda bundle: make_engine(engine, bundle),
         track=lambda paths: Progress("measuring", paths),
+        camera_settings_hash=camera_hash,
     )
     say(describe(taken))
+
+
+def _camera_hash(config: Path, recipe: Path) -> str:
+    """The settings of the camera that the station's config gives to the recipe's view. Raises ConfigError, RecipeError."""
+    from edge.config import load_config
+    from edge.recipe import load_recipe
+    from edge.settings.cameras import hash_of_camera
+
+    view, views = load_recipe(recipe).view, load_config(config).views
+    if view not in views:
+        raise ConfigError(f"has no view {view!r}, which the recipe is for", where=str(config), remedy="name the right config")
+    return hash_of_camera(views[view].camera)
 
 
 def _rollback(args: argparse.Namespace) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.cameras.folder import image_files
+from edge.cameras.folder import good_images
 from edge.cameras.images import read_image
 from edge.engines.base import Engine
-from edge.errors import ConfigError, EngineFault, FrameError
+from edge.errors import EngineFault, FrameError
 from edge.pipeline import ViewPipeline
 from edge.recipe import Recipe
 from edge.types import MapF32
@@ -53,12 +53,7 @@ class _Collected:
 
 def measure_folder(recipe: Recipe, engine: Engine, folder: Path, track: Track | None = None) -> Measured:
     """Measure every image of a folder with a recipe on an opened engine. ConfigError if there is no image at all."""
-    try:
-        paths = image_files(folder)
-    except OSError as error:
-        raise ConfigError(f"cannot be listed ({error.strerror})", where=str(folder), remedy="name a folder of images") from None
-    if not paths:
-        raise ConfigError("holds no image", where=str(folder), remedy="put good frames there, at least 5")
+    paths = good_images(folder)
     pipeline = ViewPipeline(recipe, engine)
     collected = _Collected()
     stride = _stride(len(paths), recipe)

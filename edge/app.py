@@ -25,7 +25,7 @@ from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.state_lock import StateLock
 from edge.recipe import Recipe, load_recipe
-from edge.settings.cameras import ProcessSettings, is_pulled, trigger_mode
+from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
 from edge.types import Judgement, Origin, ReasonCode
 from edge.verdict import undecided
 
@@ -71,25 +71,38 @@ def assemble(config: StationConfig, product: str | None = None) -> Iterator[Asse
         lock.acquire()
         stack.callback(lock.release)
         if config.health.prometheus_port is not None:
-            server, thread = start_http_server(config.health.prometheus_port, "127.0.0.1", health.registry)
-            stack.callback(thread.join, 2)
-            stack.callback(server.shutdown)
+            _serve_metrics(config.health.prometheus_port, health, stack)
         stack.enter_context(station)
         sequence = Sequence(state_dir / "clearance-sequence.json")
         yield Assembly(station, Clearances(station.ask, products, publisher, sequence, settings, _now), publisher)
 
 
+def _serve_metrics(port: int, health: Health, stack: ExitStack) -> None:
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", health.registry)
+    except OSError as error:
+        remedy = "write another port, or stop the program that has it"
+        raise ConfigError(
+            f"port {port} cannot be used ({error.strerror})", where="health.prometheus_port", remedy=remedy
+        ) from None
+    stack.callback(thread.join, 2)
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+
+
 def _view(name: str, view: ViewConfig, config: StationConfig, product: str | None, engines: dict[str, Engine]) -> ViewSetup:
     """One view with its camera; views whose recipes share a bundle share its engine."""
     camera = SupervisedCamera(view.camera, name, _process(view))
+    usual_s = usual_latency_s(view.camera)
+    trigger = view.trigger if view.trigger.latency_s is not None else view.trigger.model_copy(update={"latency_s": usual_s})
     drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
-    camera_hash = hash_settings(view.camera.model_dump(mode="json"))
+    camera_hash = hash_of_camera(view.camera)
     wanted = product if product is not None else config.product
     path = Path(view.recipe.replace("{product}", wanted or ""))
     recipe, blocked = _recipe(path, name)
-    origin = Origin(view=name, trigger=0, frame=None, grabbed_at=None, product=wanted or "", recipe=str(path.name))
+    origin = Origin(name, 0, None, None, camera=camera_name(view.camera), product=wanted or "", recipe=path.name)
     if recipe is None:
-        return ViewSetup(name, camera, view.trigger, origin, blocked=blocked, drains=drains)
+        return ViewSetup(name, camera, trigger, origin, blocked=blocked, drains=drains)
     origin = replace(origin, product=recipe.product, recipe_version=recipe.version, bundle=recipe.bundle.name)
     key = recipe.bundle.content_hash
     if key not in engines:
@@ -98,7 +111,7 @@ def _view(name: str, view: ViewConfig, config: StationConfig, product: str | Non
     def make_pipeline(engine: Engine, recipe: Recipe = recipe) -> ViewPipeline:
         return ViewPipeline(recipe, engine, camera_hash)
 
-    return ViewSetup(name, camera, view.trigger, origin, key, make_pipeline, drains=drains)
+    return ViewSetup(name, camera, trigger, origin, key, make_pipeline, drains=drains)
 
 
 def _process(view: ViewConfig) -> ProcessSettings:

@@ -59,6 +59,11 @@ class Sequence:
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(self._path)
+                folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(folder)  # else a power cut may bring the old number back
+                finally:
+                    os.close(folder)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 # Starting again from 1 would let a PLC mistake an old answer for a new one.
                 remedy = "free the disk or mend the file; set it to a number above the last one that the PLC saw"

@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from edge.errors import ConfigError
 from edge.schema import Closed, read_yaml, validate
-from edge.settings.cameras import CameraSettings, ProcessSettings, source_key
+from edge.settings.cameras import CameraSettings, ProcessSettings, is_live, source_key, trigger_mode
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
 from edge.settings.judging import VoteRule
 from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
@@ -31,7 +31,12 @@ class ViewConfig(Closed):
     def _every_frame_is_a_trigger(self) -> Self:
         if self.trigger.kind == "hardware" and self.camera.policy != "every":
             raise ValueError("trigger kind hardware judges every frame, but policy newest skips some: write policy: every")
+        if self.trigger.kind != "hardware" and self.camera.policy == "every" and is_live(self.camera) and not self._is_asked():
+            raise ValueError("policy every lets old frames wait and answer a new question: write policy: newest")
         return self
+
+    def _is_asked(self) -> bool:
+        return trigger_mode(self.camera) == "software"
 
 
 class ClearanceConfig(Closed):

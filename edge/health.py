@@ -64,7 +64,7 @@ class Health:
             self._stages.labels(verdict.view, stage).observe(milliseconds / 1000)
 
     def event(self, view: str, name: str, count: int = 1) -> None:
-        """Count something that went wrong: frames_lost, frames_incomplete, overrun, camera_restart, image_dropped..."""
+        """Count something that went wrong: frames_lost, frames_incomplete, not_recorded, overlay_dropped..."""
         if count > 0:
             with self._lock:
                 self._events[view, name] = self._events.get((view, name), 0) + count

@@ -103,11 +103,6 @@ def paint(picture: Picture, max_width: int = MAX_WIDTH_PX) -> ImageU8:
     return canvas
 
 
-def map_png(scores: MapF32, threshold: float) -> bytes:
-    """The map alone as an 8-bit grey PNG on the fixed scale: 0 is 0, the threshold 128, twice the threshold 255."""
-    return encode(np.round(Scale.around(threshold).share(scores) * 255).astype(np.uint8), "png")
-
-
 def encode(image: ImageU8, kind: Literal["png", "jpeg"], quality: int = 85) -> bytes:
     """Uint8 HxWx3 RGB or HxW as a PNG or JPEG file; quality 1..100 is for JPEG only."""
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image

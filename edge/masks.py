@@ -76,11 +76,6 @@ def visible_area(frame_size_wh: tuple[int, int], frame_to_map: Homography, map_s
     return visible
 
 
-def share_masked(judged: MaskBool) -> float:
-    """The share of a map that is not judged, 0..1; 1 for an empty map."""
-    return 1.0 - float(np.count_nonzero(judged)) / judged.size if judged.size else 1.0
-
-
 def _transformed(matrix: Homography | None, points: NDArray[np.float64]) -> NDArray[np.float64]:
     if matrix is None:
         return points

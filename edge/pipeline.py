@@ -21,6 +21,7 @@ from edge.settings.judging import Limits
 from edge.types import (
     Alignment,
     AnomalyMap,
+    Gate,
     Homography,
     ImageU8,
     Judgement,
@@ -133,7 +134,7 @@ class ViewPipeline:
             remedy = "set the camera as it was when the reference was taken, or take a new reference"
             raise FrameError(f"the frame is {found}, the recipe's reference {wanted}", where=self.recipe.view, remedy=remedy)
         if image.ndim != self.recipe.reference.ndim:
-            found, wanted = ("colour" if channels == 3 else "grey" for channels in (image.ndim, self.recipe.reference.ndim))
+            found, wanted = ("colour" if axes == 3 else "grey" for axes in (image.ndim, self.recipe.reference.ndim))
             remedy = "set the camera's pixel format as it was when the reference was taken"
             raise FrameError(f"the frame is {found}, the recipe's reference {wanted}", where=self.recipe.view, remedy=remedy)
         alignment = registration.align(image, self.reference, self._previous)
@@ -171,6 +172,9 @@ class ViewPipeline:
             if not alignment.trusted:
                 return Judged(verdict.not_registered(alignment, self.limits), alignment, None, watch.stage_ms, self.recipe)
             measurement = self.measure(image, alignment, watch)
+            alignment = self._gated_by_field(alignment, measurement)
+            if not alignment.trusted:
+                return Judged(verdict.not_registered(alignment, self.limits), alignment, None, watch.stage_ms, self.recipe)
         except FrameError as error:
             return Judged(
                 verdict.undecided(ReasonCode.FRAME_INVALID, str(error), self.limits), None, None, watch.stage_ms, self.recipe
@@ -179,6 +183,15 @@ class ViewPipeline:
             judgement = verdict.undecided(ReasonCode.ENGINE_FAULT, str(error), self.limits)
             return Judged(judgement, alignment, None, watch.stage_ms, self.recipe)
         return Judged(self._decide(image, alignment, measurement, watch), alignment, measurement, watch.stage_ms, self.recipe)
+
+    def _gated_by_field(self, alignment: Alignment, measurement: Measurement) -> Alignment:
+        """With one gate more: the share of what the model should judge that this frame shows.
+
+        The registration's own gate `visible` is a share of the whole reference, of which the model may see a small part.
+        """
+        share = int(np.count_nonzero(measurement.judged)) / max(1, int(np.count_nonzero(self.judged_area)))
+        gate = Gate("visible_field", share, self.recipe.registration.gates.min_visible, "min")
+        return replace(alignment, gates=(*alignment.gates, gate))
 
     def _decide(self, image: ImageU8, alignment: Alignment, measurement: Measurement, watch: Stopwatch) -> Judgement:
         if self.blocked is not None or self.limits is None:

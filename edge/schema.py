@@ -87,7 +87,7 @@ def read_yaml(path: Path) -> Any:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         problem = error.problem or "not valid YAML"
         raise ConfigError(f"{line}{problem}", where=str(path), remedy="mend the YAML") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else "not valid YAML"
         raise ConfigError(first, where=str(path), remedy="mend the YAML") from None
 
@@ -98,6 +98,8 @@ def read_json(path: Path, max_bytes: int = MAX_FILE_BYTES) -> Any:
         return json.loads(read_text(path, max_bytes))
     except json.JSONDecodeError as error:
         raise ConfigError(f"line {error.lineno}: {error.msg}", where=str(path), remedy="mend the JSON") from None
+    except ValueError as error:
+        raise ConfigError(f"not valid JSON ({error})", where=str(path), remedy="mend the JSON") from None
     except RecursionError:
         raise ConfigError("nested too deeply", where=str(path), remedy="mend the JSON") from None
 

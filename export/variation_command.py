@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.cameras.folder import image_files
+from edge.cameras.folder import good_images
 from edge.cameras.images import read_image
 from edge.cli.progress import Progress
 from edge.errors import ConfigError
@@ -27,7 +27,7 @@ _LARGEST_SIDE = 4096
 
 def export_variation(args: argparse.Namespace) -> int:
     """Learn from --images and write --out; 0. Raises ConfigError, FrameError, BundleError."""
-    paths = _image_paths(args.images)
+    paths = good_images(args.images)
     reference = read_image(args.reference or paths[0])
     size_wh = _size(args.size, args.max_megapixels, (reference.shape[1], reference.shape[0]))
     built = build(
@@ -46,16 +46,6 @@ def export_variation(args: argparse.Namespace) -> int:
     frames = f"{len(built.used)} of {len(paths)} frames"
     sys.stdout.write(f"{bundle.name}  {args.out}  {frames}  {width}x{height}  window {window}\n")
     return 0
-
-
-def _image_paths(folder: Path) -> tuple[Path, ...]:
-    try:
-        paths = image_files(folder)
-    except OSError as error:
-        raise ConfigError(f"cannot be listed ({error.strerror})", where=str(folder), remedy="name a folder of images") from None
-    if not paths:
-        raise ConfigError("holds no image", where=str(folder), remedy="put good frames there (png, jpg, bmp, tif)")
-    return paths
 
 
 def _frames(paths: Sequence[Path], quiet: bool) -> Iterator[GoodFrame]:

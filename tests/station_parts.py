@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +66,7 @@ class Event:
     image: ImageU8 | None = None
     error: type[Exception] | None = None
     lost_before: int = 0
+    grabbed_ns: int = 0
 
 
 class ScriptedCamera:
@@ -87,6 +88,20 @@ class ScriptedCamera:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.closed += 1
 
+    @staticmethod
+    def shot(event: Event) -> Event:
+        """The same, grabbed now, whenever it arrives."""
+        return replace(event, grabbed_ns=time.monotonic_ns())
+
+    def arrive(self, *events: Event) -> None:
+        """These come next, triggered or not."""
+        self._pending.extend(events)
+
+    @property
+    def waiting(self) -> int:
+        """Events that nobody has taken yet."""
+        return len(self._pending)
+
     def trigger(self) -> None:
         if not self._hardware and self._events:
             self._pending.append(self._events.popleft())
@@ -103,8 +118,9 @@ class ScriptedCamera:
             return None
         self._number += 1 + event.lost_before
         now = datetime.now(timezone.utc)
+        grabbed_ns = event.grabbed_ns or time.monotonic_ns()
         return Frame(
-            event.image.copy(), self._view, self._number, time.monotonic_ns(), now, camera="scripted",
+            event.image.copy(), self._view, self._number, grabbed_ns, now, camera="scripted",
             lost_before=event.lost_before, is_simulated=True,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """All views -> one clearance: never CLEAR while anything is unknown; the sequence only grows."""
 
 import json
+import os
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -119,6 +120,15 @@ def test_a_clearance_that_cannot_be_recorded_is_undecided(recipes: dict[str, Rec
     assert (
         clear_with(recipes, tmp_path, {v: [CLEAN] for v in VIEWS}, memory(fail_share=1.0)).outcome is ClearanceOutcome.UNDECIDED
     )
+
+
+def test_the_sequence_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))[-1])
+    Sequence(tmp_path / "sequence.json").next()
+    assert synced[-1] == str(tmp_path)
+    assert synced[0].startswith(str(tmp_path / "sequence"))
 
 
 def test_the_sequence_grows_over_restarts_and_refuses_to_start_again(tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def test_a_shared_camera_is_said_also_beside_other_problems(tmp_path: Path) -> N
     assert sum("use the same camera" in problem for problem in found) == 1
 
 
+def test_old_frames_may_not_wait_for_a_new_question(tmp_path: Path) -> None:
+    camera = {"kind": "genicam", "serial": "17", "policy": "every"}
+    (problem,) = problems(tmp_path, GOOD | {"views": {"front": {"recipe": "r", "camera": camera}}})
+    assert "write policy: newest" in problem
+    for allowed in ({"trigger": {"mode": "software"}}, {"policy": "newest"}):
+        load(tmp_path, GOOD | {"views": {"front": {"recipe": "r", "camera": camera | allowed}}})
+
+
 def test_a_recipe_that_needs_a_product_needs_one(tmp_path: Path) -> None:
     views = {"front": {"recipe": "r/{product}", "camera": {"kind": "folder", "path": "x"}}}
     (problem,) = problems(tmp_path, GOOD | {"views": views})

@@ -77,7 +77,7 @@ def test_a_leftover_in_the_example_is_not_clear(lineclear, tmp_path) -> None:
     camera = simulated(start={"leftovers": [LEFTOVER]})
     config = station(tmp_path, views={"feeder": {"recipe": str(CONFIGS / "recipes" / "feeder"), "camera": camera}})
     answer = lineclear("check", config, "--batch", "B1", "--product", "demo")
-    assert (answer.status, answer.err) == (1, "")
+    assert (answer.status, answer.err) == (1, "lineclear: NOT_CLEAR: feeder FAIL\n")
     assert answer.out.startswith("NOT_CLEAR  batch B1  product demo  #1\n  feeder: FAIL\n")
 
 

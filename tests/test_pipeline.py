@@ -155,6 +155,24 @@ def test_a_cropped_bundle_reports_in_reference_pixels(tmp_path: Path) -> None:
     assert measurement.anomaly_map.image_score is not None
 
 
+def test_a_field_that_mostly_left_the_frame_is_not_judged(tmp_path: Path) -> None:
+    declaration = declared(
+        size_wh=MODEL_WH,
+        inputs=contract(MODEL_WH, ["image", "reference"]),
+        outputs=contract(MODEL_WH, ["anomaly_map"]),
+        crop=Crop(left=0.0, top=0.0, right=0.1, bottom=1.0),
+        score=ScoreRule(window=5),
+    )
+    bundle = write(tmp_path / "bundle", declaration)
+    save(tmp_path / "r", Content(document=document(view="front"), bundle=bundle, reference=scene()))
+    pipeline = pipeline_of(load_recipe(tmp_path / "r"))
+    shift = np.array([[1, 0, -11], [0, 1, 0], [0, 0, 1]], float)
+    judged = pipeline.judge(cv2.warpPerspective(with_noise(scene(), 2), shift, SIZE_WH, borderMode=cv2.BORDER_REFLECT))
+    assert judged.judgement.reason is not None
+    assert judged.judgement.reason.code is ReasonCode.NOT_REGISTERED
+    assert "visible_field" in judged.judgement.reason.detail
+
+
 def test_every_outcome_has_a_picture(recipe: Recipe) -> None:
     pipeline = pipeline_of(recipe)
     for frame in (with_noise(scene(), 1), with_leftover(scene()), scene() * 0, scene()[:90]):

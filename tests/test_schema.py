@@ -54,6 +54,10 @@ def test_every_problem_is_reported_at_once_with_file_key_and_remedy(tmp_path: Pa
         ("a: 2026-99-99\n", "month"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"a: \x00", "unacceptable character"),
+        ("a: !!timestamp abc\n", "file.yaml"),
+        ('a: !!int ""\n', "file.yaml"),
+        ("a: !!bool maybe\n", "file.yaml"),
+        ('a: "\\UFFFFFFFF"\n', "file.yaml"),
         ("a: b\n" * 400_000, "too large"),
     ],
 )
@@ -84,7 +88,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         read_yaml(tmp_path)
 
 
-@pytest.mark.parametrize("text", ['{"a": 1', "[" * 100_000, "nonsense", ""])
+@pytest.mark.parametrize("text", ['{"a": 1', "[" * 100_000, "nonsense", "", '{"a": ' + "9" * 5000 + "}"])
 def test_broken_json_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         read_json(write(tmp_path, text, "file.json"))

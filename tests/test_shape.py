@@ -126,6 +126,16 @@ def test_the_top_level_holds_nothing_else() -> None:
         "pyproject.toml", "README.md", "Makefile", "LICENSE", "edge", "export", "calibration", "configs", "systemd", "tests",
         "benchmarks", "docs", ".ci", ".git", ".gitignore", ".venv", "demo-out",
     }  # fmt: skip
-    caches = (".mypy", ".ruff", ".pytest", ".hypothesis", ".import_linter")
-    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(caches) and path.suffix != ".egg-info"}
-    assert found <= allowed
+    made_by_tools = {"build", "dist"}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".") and path.suffix != ".egg-info"}
+    assert found - made_by_tools <= allowed
+
+
+def test_the_packages_hold_nothing_but_source() -> None:
+    strays = [
+        path
+        for folder in ("edge", "export", "calibration")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    ]
+    assert not strays

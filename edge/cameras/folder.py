@@ -11,7 +11,7 @@ from types import TracebackType
 from typing_extensions import Self
 
 from edge.cameras.images import SUFFIXES, read_image
-from edge.errors import CameraLost, CameraRefused, FrameError
+from edge.errors import CameraLost, CameraRefused, ConfigError, FrameError
 from edge.settings.cameras import FolderSettings
 from edge.types import Frame
 
@@ -28,6 +28,17 @@ def image_files(folder: Path) -> tuple[Path, ...]:
             key=natural_key,
         )
     )
+
+
+def good_images(folder: Path) -> tuple[Path, ...]:
+    """As `image_files`, for a person who named a folder of good frames: ConfigError if there is none to take."""
+    try:
+        paths = image_files(folder)
+    except OSError as error:
+        raise ConfigError(f"cannot be listed ({error.strerror})", where=str(folder), remedy="name a folder of images") from None
+    if not paths:
+        raise ConfigError("holds no image", where=str(folder), remedy="put good frames there (png, jpg, bmp, tif), at least 5")
+    return paths
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], str]:

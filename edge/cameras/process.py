@@ -105,6 +105,7 @@ class ProcessCamera:
         self._failure, self._reported, self._opened, self._started_s = None, None, False, time.monotonic()
         self._asked = False
         self._skipped = self._lost = self._incomplete = 0
+        self._triggers = self._records = 0
         try:
             self._child = ChildProcess(self._view)
         except OSError as error:
@@ -144,11 +145,19 @@ class ProcessCamera:
             self._wait(remaining_s)
 
     def trigger(self) -> None:
-        """Ask for one frame; whatever was still unread answers an earlier trigger and is dropped. CameraLost."""
+        """Ask for one frame; whatever was still unread answers an earlier trigger and is dropped. CameraLost.
+
+        An earlier trigger that was neither answered nor counted as lost may still be: nothing would tell its frame from
+        this one's, and a picture of before would be judged as one of now. So that camera is started again.
+        """
         if trigger_mode(self._settings) == "software":
             while (record := self._next_record()) is not None:
                 self._skip(record)
             self._check()
+            seen = self.counters
+            if self._triggers > self._records + seen.lost + seen.incomplete:
+                raise self._give_up(_Trouble("did not answer its last trigger"))
+            self._triggers += 1
             self._ask()
         else:
             self._check()
@@ -181,6 +190,7 @@ class ProcessCamera:
         return taken
 
     def _skip(self, record: FrameRecord) -> None:
+        self._records += 1
         self._skipped += 1
         self._lost += record.lost_before
         self._incomplete += record.incomplete_before
@@ -188,6 +198,7 @@ class ProcessCamera:
 
     def _frame(self, record: FrameRecord) -> Frame:
         ring = self._ring_of(record)
+        self._records += 1
         self._asked = False
         if record.error is not None or record.grabbed_at is None:
             ring.release(record.slot)
@@ -210,7 +221,11 @@ class ProcessCamera:
     def _ring_of(self, record: FrameRecord) -> RingReader:
         # A ring is announced before the first record that points into it; records come in order, so older rings are done.
         while record.generation not in self._rings:
-            if not self._next_event():
+            try:
+                announced = self._next_event()
+            except ChannelClosed:
+                raise self._give_up(_Trouble(_DEAD)) from None
+            if not announced:
                 raise self._give_up(_Trouble("sent a frame without a place"))
         self._rings = {number: ring for number, ring in self._rings.items() if number >= record.generation}
         return self._rings[record.generation]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edge.app import assemble
 from edge.clearance import ClearanceRequest, describe
-from edge.cli.terminal import say, say_json
+from edge.cli.terminal import complain, say, say_json
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError
 from edge.publishers.payloads import clearance_body
-from edge.types import ClearanceOutcome
+from edge.types import ClearanceOutcome, Outcome
 
 EXIT = {ClearanceOutcome.CLEAR: 0, ClearanceOutcome.NOT_CLEAR: 1, ClearanceOutcome.UNDECIDED: 2}
 
@@ -31,11 +31,16 @@ def check(config_path: Path, batch: str, product: str, operator: str, as_json: b
         say_json(clearance_body(clearance))
     else:
         say(describe(clearance))
+    if clearance.outcome is not ClearanceOutcome.CLEAR:
+        why = ", ".join(f"{view.view} {view.outcome.value}" for view in clearance.views if view.outcome is not Outcome.PASS)
+        complain("lineclear", f"{clearance.outcome.value}: {why}")
     return EXIT[clearance.outcome]
 
 
 def _problems(option: str, text: str) -> tuple[str, ...]:
     """What goes into the record must read the same for everybody who reads it."""
+    if option != "--operator" and not text.strip():
+        return (f"{option}: is empty: name what the clearance is for",)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.cli import checks
 from edge.cli.checks import Check, Status
-from edge.cli.terminal import one_line, say, say_json
+from edge.cli.terminal import complain, one_line, say, say_json
 
 
 def doctor(config_path: Path | None, as_json: bool) -> int:
@@ -20,7 +20,10 @@ def doctor(config_path: Path | None, as_json: bool) -> int:
             say(one_line(str(check)) + "\n")
     if as_json:
         say_json([{key: one_line(value) for key, value in asdict(check).items()} for check in results])
-    return 1 if any(check.status is Status.FAIL for check in results) else 0
+    failed = [check.name for check in results if check.status is Status.FAIL]
+    if failed:
+        complain("lineclear", f"{len(failed)} of {len(results)} checks FAIL: {', '.join(dict.fromkeys(failed))}")
+    return 1 if failed else 0
 
 
 def _checks(config_path: Path | None) -> Iterator[Check]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import cv2
 
+from edge.cameras.simulated import write_control
 from edge.cameras.supervision import SupervisedCamera
 from edge.config import ViewConfig
 from edge.errors import CameraLost
+from edge.settings.simulated import Leftover, SceneControl
 from edge.types import Frame
 
 GRAB_TIMEOUT_S = 30.0
 
-LEFTOVERS = [
-    {"kind": "tablet", "x": 0.34, "y": 0.55, "size": 0.05, "angle_deg": 20},
-    {"kind": "leaflet", "x": 0.55, "y": 0.35, "size": 0.1, "angle_deg": -25},
-]
+LEFTOVERS = (
+    Leftover(kind="tablet", x=0.34, y=0.55, size=0.05, angle_deg=20),
+    Leftover(kind="leaflet", x=0.55, y=0.35, size=0.1, angle_deg=-25),
+)
 
 
 class Machine:
@@ -30,25 +31,22 @@ class Machine:
 
     def clean(self, view: str) -> None:
         """Nothing was left, nothing is covered."""
-        self._write(view, {})
+        self._write(view, SceneControl())
 
     def leave_products(self, view: str) -> None:
         """A tablet and a leaflet were left behind."""
-        self._write(view, {"leftovers": LEFTOVERS})
+        self._write(view, SceneControl(leftovers=LEFTOVERS))
 
     def cover(self, view: str) -> None:
         """Somebody hung a cloth over the camera."""
-        self._write(view, {"covered": True})
+        self._write(view, SceneControl(covered=True))
 
     def nudge(self, view: str) -> None:
         """Somebody leant on the camera."""
-        self._write(view, {"shift_px": [7.0, -5.0], "rotation_deg": 0.4})
+        self._write(view, SceneControl(shift_px=(7.0, -5.0), rotation_deg=0.4))
 
-    def _write(self, view: str, control: dict[str, object]) -> None:
-        path = self._folder / f"{view}.json"
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(control))
-        temporary.replace(path)
+    def _write(self, view: str, control: SceneControl) -> None:
+        write_control(self._folder / f"{view}.json", control)
 
 
 def collect(view: str, config: ViewConfig, count: int, folder: Path) -> list[Path]:

@@ -99,21 +99,21 @@ def _prepare(out: Path) -> None:
     """An empty folder; only a folder that an earlier demo made is emptied."""
     if out.exists() and any(out.iterdir()):
         if not (out / MARKER).exists():
-            raise ConfigError(
-                "is not empty and was not made by a demo", where=str(out), remedy="name another folder: --out DIR"
-            )
+            raise ConfigError("is not empty and was not made by a demo", where=str(out), remedy=REMEDY)
         shutil.rmtree(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / MARKER).touch()
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written ({error.strerror})", where=str(out), remedy="name another folder: --out DIR"
-        ) from None
+        raise ConfigError(f"cannot be written ({error.strerror})", where=str(out), remedy=REMEDY) from None
 
 
 def _config(out: Path, port: int) -> StationConfig:
     """configs/demo.yaml with this broker's port, written to OUT/station.yaml and read as any other config."""
+    if not CONFIGS.is_dir():
+        raise ConfigError(
+            "is not here: the demo belongs to the source tree", where=str(CONFIGS), remedy="run make demo in a checkout"
+        )
     data = read_yaml(CONFIGS / "demo.yaml")
     data["publisher"]["port"] = port
     path = out / "station.yaml"

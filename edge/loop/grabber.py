@@ -57,7 +57,8 @@ class Grabber:
     def ask(self, frames: int, timeout_s: float, clearance_id: str | None = None) -> tuple[Future[Verdict], ...]:
         """Trigger `frames` fresh frames; one future per trigger, each gets its verdict within about timeout_s."""
         now = time.monotonic_ns()
-        tickets = tuple(self._counter.issue(now, clearance_id) for _ in range(frames))
+        fresh_from = now + int((self._trigger.latency_s or 0.0) * 1e9)
+        tickets = tuple(self._counter.issue(fresh_from, clearance_id) for _ in range(frames))
         with self._door:
             if self._stopped.is_set():
                 self._end(tickets, ReasonCode.STOPPED, "this view is not running: it is stopping or starting again")
@@ -105,7 +106,7 @@ class Grabber:
             log.debug("camera_idle view=%s why=%s", self._view, error)
             return
         if frame is not None:
-            self._count(frame)
+            self._seen(frame)
 
     def _is_opening(self) -> bool:
         """A camera that is only just starting is worth waiting for; one that failed is not."""
@@ -140,7 +141,7 @@ class Grabber:
             if remaining_s <= 0:
                 return self._end((ticket,), ReasonCode.FRAME_TIMEOUT, "no frame came in time after the trigger")
             try:
-                if not triggered:
+                if not triggered and self._trigger.kind != "hardware":
                     self._camera.trigger()
                     triggered = True
                 frame = self._camera.grab(min(SLICE_S, remaining_s))
@@ -153,9 +154,12 @@ class Grabber:
             except FrameError as error:
                 return self._end((ticket,), ReasonCode.FRAME_INVALID, str(error))
             if frame is not None:
-                self._count(frame)
+                self._seen(frame)
                 if frame.grabbed_ns >= ticket.asked_ns:
                     return self._desk.submit(ticket, frame)
+                if self._trigger.kind == "hardware":
+                    # A part that passed before the question has a verdict of its own.
+                    self._desk.submit(self._counter.issue(0), frame)
 
     def _await_hardware(self) -> None:
         """In hardware mode each frame is a trigger, and so is each frame that the camera counted and we never saw."""
@@ -163,6 +167,7 @@ class Grabber:
             frame = self._camera.grab(SLICE_S)
         except (CameraLost, CameraRefused) as error:
             # A trigger that comes now cannot be seen by anyone: the view's state says so.
+            self._tell_lost("and then the camera")
             log.debug("camera_down view=%s why=%s", self._view, error)
             self._stopped.wait(SLICE_S)
             return
@@ -173,9 +178,7 @@ class Grabber:
             # When the line stands still no later frame will tell of those that were lost last.
             self._tell_lost("and no frame came after it")
             return
-        self._count(frame)
-        self._lost += frame.lost_before + frame.incomplete_before
-        self._tell_lost(f"before frame {frame.number}")
+        self._seen(frame)
         self._desk.submit(self._counter.issue(0), frame)
 
     def _tell_lost(self, where: str) -> None:
@@ -193,9 +196,12 @@ class Grabber:
         if self._trigger.kind == "continuous":
             stop.wait(min(SLICE_S, self._trigger.interval_s))
 
-    def _count(self, frame: Frame) -> None:
+    def _seen(self, frame: Frame) -> None:
         self._health.event(self._view, "frames_lost", frame.lost_before)
         self._health.event(self._view, "frames_incomplete", frame.incomplete_before)
+        if self._trigger.kind == "hardware":
+            self._lost += frame.lost_before + frame.incomplete_before
+            self._tell_lost(f"before frame {frame.number}")
 
     def _end(self, tickets: tuple[Ticket, ...], code: ReasonCode, detail: str) -> None:
         for ticket in tickets:

@@ -77,7 +77,6 @@ class JudgeDesk:
         self._waiting: dict[str, int] = dict.fromkeys(seats, 0)
         self._lock = threading.Lock()
         self._open = True
-        self.last_progress_ns = time.monotonic_ns()
 
     def submit(self, ticket: Ticket, frame: Frame) -> None:
         """Queue the frame; a view with too many waiting frames gets UNDECIDED(overrun) for this one."""
@@ -99,7 +98,6 @@ class JudgeDesk:
         try:
             job = self._jobs.get(timeout=timeout_s)
         except queue.Empty:
-            self.last_progress_ns = time.monotonic_ns()
             return False
         if job is None:
             return False
@@ -117,21 +115,26 @@ class JudgeDesk:
             # Whatever went wrong above, this trigger gets its one verdict; the supervisor logs what it was.
             if not job.ticket.answer.done():
                 self._finish(job.ticket, undecided(ReasonCode.INTERNAL, "the judge failed: see the log"), job.frame, None)
-            self.last_progress_ns = time.monotonic_ns()
         return True
 
     def stop(self) -> None:
         """No more frames; what waits ends as UNDECIDED(stopped)."""
         with self._lock:
             self._open = False
+        self.clear(ReasonCode.STOPPED, "the station was stopped")
+        self._jobs.put(None)
+
+    def clear(self, code: ReasonCode, detail: str) -> None:
+        """What waits ends as UNDECIDED for this reason."""
         while True:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                break
+                return
             if job is not None:
-                self.close(job.ticket, undecided(ReasonCode.STOPPED, "the station was stopped"), job.frame)
-        self._jobs.put(None)
+                with self._lock:
+                    self._waiting[job.ticket.view] -= 1
+                self.close(job.ticket, undecided(code, detail), job.frame)
 
     def _finish(self, ticket: Ticket, judgement: Judgement, frame: Frame | None, judged: Judged | None) -> None:
         now = self._now()

@@ -13,6 +13,7 @@ from edge.cameras.base import Camera
 from edge.cameras.supervision import CameraState
 from edge.errors import OutboxError
 from edge.health import Health
+from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.station_payloads import StationStatus, ViewState, alarm_record, health_record, state_record
 from edge.types import Judgement, Origin
@@ -29,6 +30,7 @@ class ReportedView(Protocol):
     camera: Camera
     origin: Origin
     blocked: Judgement | None
+    pipeline: ViewPipeline | None
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ class Reporter:
 def _view_state(view: ReportedView) -> ViewState:
     state = _camera_state(view.camera)
     reason = ""
-    if view.blocked is not None and view.blocked.reason is not None:
-        reason = f"{view.blocked.reason.code.value}: {view.blocked.reason.detail}"
+    blocked = _blocked(view)
+    if blocked is not None and blocked.reason is not None:
+        reason = f"{blocked.reason.code.value}: {blocked.reason.detail}"
     elif state is not None and state.status != "live":
         reason = f"camera {state.status}" + (f": {state.why}" if state.why else "")
     origin = view.origin
@@ -121,10 +124,15 @@ def _view_state(view: ReportedView) -> ViewState:
     )
 
 
+def _blocked(view: ReportedView) -> Judgement | None:
+    """Why nothing of this view can be decided: its recipe or engine, or a card that is missing or stale."""
+    return view.blocked or (view.pipeline.blocked if view.pipeline is not None else None)
+
+
 def _is_starting(view: ReportedView) -> bool:
     """A camera that is opening for the first time is no alarm; one that opens again after a failure still is."""
     state = _camera_state(view.camera)
-    return view.blocked is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
+    return _blocked(view) is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
 
 
 def _camera_state(camera: Camera) -> CameraState | None:
@@ -137,7 +145,7 @@ def _camera_values(views: Sequence[ReportedView]) -> dict[str, float | int | str
     for view in views:
         state = _camera_state(view.camera)
         if state is not None:
-            for name in ("status", "frames", "lost", "incomplete", "skipped", "restarts"):
+            for name in ("status", "frames", "lost", "incomplete", "skipped", "damaged", "restarts", "handoff_s"):
                 values[f"camera.{view.name}.{name}"] = getattr(state, name)
     return values
 

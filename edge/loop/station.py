@@ -18,6 +18,8 @@ from datetime import datetime, timezone
 from functools import partial
 from types import TracebackType
 
+import cv2
+import numpy as np
 from typing_extensions import Self
 
 from edge.cameras.base import Camera
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 RESTART_PAUSE_S = 1.0
 REPORT_EVERY_S = 0.5
+CAMERAS_STOP_S, JUDGE_STOP_S = 10.0, 5.0
 
 
 @dataclass
@@ -132,21 +135,34 @@ class Station:
                 views = [view for view in self.views.values() if view.engine_key == key]
                 self._open_engine(opened, engine, views)
             self._engines_ready.set()
-            while not self._stop_judging.is_set():
-                self._desk.judge_one(0.2)
+            try:
+                while not self._stop_judging.is_set():
+                    self._desk.judge_one(0.2)
+            except BaseException:
+                self._desk.clear(ReasonCode.INTERNAL, "the judge failed: see the log")
+                raise
             self._desk.stop()
 
     def _open_engine(self, opened: ExitStack, engine: Engine, views: list[ViewSetup]) -> None:
         try:
             opened.enter_context(engine)
-            for view in views:
-                if view.make_pipeline is not None and view.blocked is None:
-                    view.pipeline = view.make_pipeline(engine)
-                    view.origin = view.pipeline.name_parts(view.origin)
         except LineclearError as error:
             log.error("engine_failed views=%s why=%s", ",".join(v.name for v in views), error)
             for view in views:
                 view.blocked = view.blocked or undecided(ReasonCode.ENGINE_FAULT, str(error))
+            return
+        for view in views:
+            if view.make_pipeline is not None and view.blocked is None:
+                self._make_pipeline(view, view.make_pipeline, engine)
+
+    def _make_pipeline(self, view: ViewSetup, make: Callable[[Engine], ViewPipeline], engine: Engine) -> None:
+        try:
+            view.pipeline = make(engine)
+            view.origin = view.pipeline.name_parts(view.origin)
+        except (LineclearError, ValueError, ArithmeticError, np.linalg.LinAlgError, cv2.error) as error:
+            # One recipe that cannot be put to work must not take the other views with it.
+            log.error("recipe_failed view=%s why=%s", view.name, error)
+            view.blocked = undecided(ReasonCode.RECIPE_INVALID, str(error))
 
     def _start(self, name: str, body: Callable[[], None], stop: threading.Event) -> None:
         thread = threading.Thread(target=self._supervise, args=(name, body, stop), name=name, daemon=True)
@@ -169,15 +185,18 @@ class Station:
     def _stop_threads(self) -> None:
         """Cameras first, so that nothing new arrives, then the judge, then the pictures."""
         self._stop_grabbing.set()
-        deadline = time.monotonic() + 10
-        for thread in self._threads:
-            if thread.name == "report" or thread.name.startswith("grab-"):
-                thread.join(max(0.0, deadline - time.monotonic()))
+        cameras = [thread for thread in self._threads if thread.name == "report" or thread.name.startswith("grab-")]
+        self._join(cameras, CAMERAS_STOP_S)
         self._stop_judging.set()
         self._desk.stop()
         self._pictures.stop()
-        for thread in self._threads:
-            thread.join(max(0.1, deadline - time.monotonic()))
+        self._join([thread for thread in self._threads if thread not in cameras], JUDGE_STOP_S)
+        self._threads.clear()
+
+    @staticmethod
+    def _join(threads: list[threading.Thread], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 log.error("thread_did_not_stop name=%s", thread.name)
-        self._threads.clear()

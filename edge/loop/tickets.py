@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -50,6 +49,3 @@ class Desk(Protocol):
     def close(self, ticket: Ticket, judgement: Judgement, frame: Frame | None = None) -> None:
         """End the ticket without the engine."""
         ...
-
-
-Clock = Callable[[], int]

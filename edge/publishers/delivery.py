@@ -53,11 +53,6 @@ class Delivery:
         self._said: dict[str, int] = {}
         self._progress_s = time.monotonic()
 
-    @property
-    def in_flight(self) -> int:
-        """Messages that the broker has not acknowledged yet."""
-        return len(self._in_flight)
-
     def settle(self, acknowledgements: list[Acknowledgement]) -> None:
         """Take the broker's answers; nothing is deleted yet."""
         now = time.monotonic()
@@ -146,13 +141,14 @@ class Delivery:
         return messages
 
     def _accept(self, sent: _Sent) -> None:
-        self._parking.accept(sent.topic)
         row = sent.row
         if row is None:
+            self._parking.accept(sent.topic)
             self._present.acknowledged(sent.topic, sent.version)
         elif row.id in self._open_messages:  # absent: another message of the same row was refused
             self._open_messages[row.id] -= 1
             if self._open_messages[row.id] == 0:
+                self._parking.accept(row.topic)
                 self._acknowledged.add(row.id)
 
     def _refuse(self, sent: _Sent, why: str) -> None:

@@ -26,7 +26,6 @@ class StationStatus(str, Enum):
 
     STARTING = "starting"
     READY = "ready"
-    BUSY = "busy"
     DEGRADED = "degraded"
     OFFLINE = "offline"
 
@@ -59,10 +58,9 @@ def state_record(
     versions: Mapping[str, str] | None = None,
     views: Sequence[ViewState] = (),
     config_hash: str = "",
-    sequence: int | None = None,
     reason: str = "",
 ) -> Record:
-    """The retained birth and state message. versions: software name -> version. sequence: that of the last clearance."""
+    """The retained birth and state message. versions: software name -> version."""
     body = {
         "schema": STATE_SCHEMA,
         "status": status.value,
@@ -70,7 +68,6 @@ def state_record(
         "station": station,
         "versions": dict(versions or {}),
         "configHash": config_hash,
-        "sequence": sequence,
         "views": [_view(view) for view in views],
         "creationTime": utc_text(now),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -133,6 +135,32 @@ def frame_period_s(settings: CameraSettings) -> float | None:
 def longest_call_s(settings: CameraSettings) -> float:
     """How long a sound camera may keep its process from giving a sign of life."""
     return settings.read_timeout_s if isinstance(settings, VideoSettings) and settings.is_live else 0.0
+
+
+def usual_latency_s(settings: CameraSettings) -> float:
+    """How long after its exposure a frame may reach the station: what arrives within it may show what was before."""
+    if isinstance(settings, VideoSettings):
+        return 2.0 if settings.is_stream else 0.3 if settings.is_device else 0.0
+    return 0.2 if isinstance(settings, GenicamSettings) and settings.trigger.mode == "off" else 0.0
+
+
+def is_live(settings: CameraSettings) -> bool:
+    """True for a device that goes on exposing whether anyone fetches or not."""
+    return isinstance(settings, GenicamSettings) or (isinstance(settings, VideoSettings) and settings.is_live)
+
+
+def camera_name(settings: CameraSettings) -> str:
+    """What a technician knows this camera by: its serial, its source, its folder, or the number of its scene."""
+    if isinstance(settings, GenicamSettings):
+        return settings.serial
+    if isinstance(settings, VideoSettings):
+        return settings.source
+    return str(settings.path) if isinstance(settings, FolderSettings) else f"simulated {settings.scene}"
+
+
+def hash_of_camera(settings: CameraSettings) -> str:
+    """SHA-256 of everything that is set of the camera: a threshold card holds for these settings and no others."""
+    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def source_key(settings: CameraSettings) -> str | None:

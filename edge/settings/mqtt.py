@@ -10,7 +10,6 @@ from typing_extensions import Self
 
 from edge.schema import Closed
 
-MAX_TOPIC_BYTES = 65_535
 _FORBIDDEN = {"+": "'+'", "#": "'#'", "/": "'/'", "\0": "a NUL character"}
 
 

@@ -35,7 +35,7 @@ SUSPECT_RATIO = 3.0
 # Float16 stores spreads and envelope with 11 bits; measured on eight views: 0.4 % of the value, 0.005 near zero.
 LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-3), float16=Tolerance(rtol=2e-2, atol=5e-2))
 LICENCE = (
-    "Learnt by lineclear (Apache-2.0) from images of the station's own camera; no third-party weights are in it.\n"
+    "Learnt by lineclear from images of the station's own camera; no third-party weights are in it.\n"
     "The images and what was learnt from them belong to whoever owns the images.\n"
 )
 

@@ -29,7 +29,7 @@ def aspirin(tmp_path) -> Path:
 def test_a_covered_camera_is_undecided(lineclear, tmp_path) -> None:
     views = {"feeder": {"recipe": str(RECIPE), "camera": simulated(start={"covered": True})}}
     answer = lineclear("check", station(tmp_path, views=views), *FOR)
-    assert (answer.status, answer.err) == (2, "")
+    assert (answer.status, answer.err) == (2, "lineclear: UNDECIDED: feeder UNDECIDED\n")
     assert answer.out.startswith("UNDECIDED  batch B1  product demo  #1\n  feeder: UNDECIDED  not_registered: ")
 
 
@@ -60,13 +60,22 @@ def test_a_product_selects_its_recipes_and_is_no_path(lineclear, tmp_path, aspir
         assert "--product" in lineclear.refused("check", config, "--batch", "B1", "--product", product)
 
 
-@pytest.mark.parametrize("batch", ["", "a/b", "#+$", 'B "1", \\', "Ω-12 é", "x" * 4096, "{product}", "null"])
+@pytest.mark.parametrize("batch", ["a/b", "#+$", 'B "1", \\', "Ω-12 é", "x" * 4096, "{product}", "null"])
 def test_any_readable_batch_comes_back_as_it_was(lineclear, tmp_path, batch: str) -> None:
     answer = lineclear("check", station(tmp_path), "--batch", batch, "--product", batch, "--operator", batch, "--json")
     assert (answer.status, answer.err) == (0, "")
     body = json.loads(answer.out)
     validator("clearance").validate(body)
     assert [body[key] for key in ("batch", "product", "operator")] == [batch] * 3
+
+
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_clearance_is_for_something(lineclear, tmp_path, nothing: str) -> None:
+    answer = lineclear("check", station(tmp_path), "--batch", nothing, "--product", nothing)
+    assert answer.status == 3
+    assert [line.split(": ", 1)[1] for line in answer.problems] == [
+        f"--{word}: is empty: name what the clearance is for" for word in ("batch", "product")
+    ]
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\0b", "\x1b[2J", "a\u2028b", "a\x7f", "a\u202eb", "a\udcffb"])
@@ -126,4 +135,4 @@ def test_a_reader_that_leaves_does_not_change_the_answer(tmp_path) -> None:
     with os.fdopen(write, "wb") as closed:
         command = [sys.executable, "-m", "edge", "check", str(config), *FOR]
         done = subprocess.run(command, cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (2, b"")
+    assert (done.returncode, done.stderr) == (2, b"lineclear: UNDECIDED: feeder UNDECIDED\n")

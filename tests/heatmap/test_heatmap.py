@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.heatmap import Picture, Scale, encode, map_png, overlay, paint
+from edge.heatmap import Picture, Scale, encode, overlay, paint
 from edge.settings.judging import MaskPolygon
 from edge.types import Gate, ReasonCode
 from edge.verdict import judge, not_registered, undecided
@@ -157,9 +157,3 @@ def test_png_is_lossless_rgb_and_jpeg_is_close():
     data = encode(FRAME, "jpeg", 90)
     assert data[:2] == b"\xff\xd8"
     assert np.abs(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(int) - 128).max() <= 2
-
-
-def test_the_map_alone_is_grey_on_the_fixed_scale():
-    data = map_png(np.array([[0, 1, 2, 99]], np.float32), 1.0)
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert grey.tolist() == [[0, 128, 255, 255]]

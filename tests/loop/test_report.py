@@ -33,6 +33,7 @@ class View:
     name: str
     camera: Any
     blocked: Judgement | None = None
+    pipeline: Any = None
     origin: Origin = field(default_factory=lambda: Origin("front", 0, None, None, product="p", recipe="r", recipe_version=3))
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,63 @@ def test_hardware_triggers_whose_frames_were_lost_get_their_verdicts(recipe: Rec
     numbered = sorted((record.body["triggerNumber"], record.body["outcome"]) for record in results(publisher))
     assert numbered == [(1, "PASS"), (2, "UNDECIDED"), (3, "UNDECIDED"), (4, "PASS"), (5, "PASS")]
     assert {record.body["reason"]["code"] for record in results(publisher) if record.body["reason"]} == {"frame_lost"}
+
+
+def test_parts_that_passed_before_a_clearance_asked_have_verdicts_of_their_own(recipe: Recipe) -> None:
+    publisher = memory()
+    trigger = TriggerSettings(kind="hardware", queue_frames=10, timeout_s=1)
+    camera = ScriptedCamera("front", [], hardware=True)
+    station = make_station({"front": recipe}, {"front": camera}, publisher=publisher, trigger=trigger)
+    early = [camera.shot(CLEAN) for _ in range(3)]
+    with station:
+        answer = station.ask("front", 1, 1, None)[0]
+        camera.arrive(*early, Event(CLEAN.image, lost_before=2))
+        verdict = answer.result(30)
+        wait_until(lambda: len(results(publisher)) >= 6)
+    assert verdict.outcome is Outcome.PASS
+    assert sorted(outcomes(publisher)) == [("PASS", None)] * 4 + [("UNDECIDED", "frame_lost")] * 2
+
+
+def test_one_recipe_that_cannot_be_put_to_work_leaves_the_others_judging(recipe: Recipe, tmp_path: Path) -> None:
+    recipes = {"front": recipe, "back": make_recipe(tmp_path, "back")}
+    publisher = memory()
+    station = make_station(recipes, {name: ScriptedCamera(name, [CLEAN]) for name in recipes}, publisher=publisher)
+
+    def fail(_: object) -> None:
+        raise ValueError("the homography sends part of the area to infinity")
+
+    station.views["back"].make_pipeline = fail  # type: ignore[assignment]
+    with station:
+        verdicts = {name: station.ask(name, 1, 2, None)[0].result(30) for name in recipes}
+        wait_until(lambda: any(record.topic == "state" for record in publisher.records))
+    assert verdicts["front"].outcome is Outcome.PASS
+    assert verdicts["back"].reason is not None
+    assert verdicts["back"].reason.code is ReasonCode.RECIPE_INVALID
+    assert next(record for record in publisher.records if record.topic == "state").body["status"] == "degraded"
+
+
+def test_a_card_that_does_not_hold_is_said_in_the_state(recipe: Recipe) -> None:
+    publisher = memory()
+    stale = replace(recipe, hashes=recipe.hashes.model_copy(update={"masks": "0" * 64}))
+    with make_station({"front": stale}, {"front": ScriptedCamera("front", [])}, publisher=publisher):
+        wait_until(lambda: any(record.topic == "alarm/view_front" for record in publisher.records))
+    state = next(record for record in publisher.records if record.topic == "state")
+    assert state.body["status"] == "degraded"
+    assert "card_stale" in state.body["reason"]
+
+
+def test_a_clearance_does_not_take_a_frame_that_may_show_the_time_before(recipe: Recipe) -> None:
+    publisher = memory()
+    trigger = TriggerSettings(timeout_s=2, latency_s=0.2)
+    camera = ScriptedCamera("front", [])
+    with make_station({"front": recipe}, {"front": camera}, publisher=publisher, trigger=trigger) as station:
+        asked = station.ask("front", 1, 2, None)[0]
+        camera.arrive(CLEAN)  # at once: exposed before the question, for all that is known
+        wait_until(lambda: not camera.waiting)
+        assert not asked.done()
+        threading.Event().wait(0.25)
+        camera.arrive(CLEAN)
+        assert asked.result(30).outcome is Outcome.PASS
 
 
 def test_frames_that_come_faster_than_they_are_judged_are_overruns(recipe: Recipe) -> None:

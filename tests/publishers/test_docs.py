@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.health import Health
+from edge.loop.results import new_result_id
+from edge.publishers.base import RecordKind
+from edge.publishers.sender import CONFLICT_ALARM
+from edge.publishers.station_payloads import StationStatus
 from edge.schema import read_yaml, validate
 from edge.settings.mqtt import MqttSettings, OutboxSettings
 from edge.types import ReasonCode
+from tests.loop.test_report import Told, View, camera, reporter
+from tests.publishers.samples import NOW
 from tests.schemas import FOLDER, TOPICS, schema_of, validate_message, validator
 
 DOCS = FOLDER.parent
 PAGE = (DOCS / "mqtt.md").read_text()
+PARTS = ("camera", "product", "recipe", "recipeVersion", "bundle", "engine")
 EXAMPLES = re.findall(r"^`([^`\n]+)`\n\n```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
 
 
@@ -33,6 +41,44 @@ def test_the_page_has_an_example_of_every_schema() -> None:
 @pytest.mark.parametrize(("topic", "text"), EXAMPLES)
 def test_examples_are_valid(topic: str, text: str) -> None:
     validate_message(topic, text.encode())
+
+
+def example(topic: str, number: int = 0) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads([text for shown, text in EXAMPLES if shown == topic][number])
+    return body
+
+
+def test_the_examples_are_one_station_as_it_speaks() -> None:
+    """Identities have the form that the code gives them, and what names something else names what is on the page."""
+    fail, lost, clearance = example("view/feeder/result"), example("view/nest/result"), example("clearance/result")
+    state, alarm = example("state"), example("alarm/view_nest")
+    assert (fail["outcome"], lost["reason"]["code"], clearance["outcome"]) == ("FAIL", "camera_lost", "NOT_CLEAR")
+    form = re.sub("[0-9a-f]", "0", new_result_id(NOW))
+    for body in (fail, lost):
+        assert re.sub("[0-9a-f]", "0", body["resultId"]) == form
+        assert f"clearance-{body['jobId']}" == clearance["resultId"]
+        (voted,) = [view for view in clearance["views"] if view["view"] == body["view"]]
+        assert body["resultId"] in {result["resultId"] for result in voted["results"]}
+        (shown,) = [view for view in state["views"] if view["view"] == body["view"]]
+        assert {key: shown[key] for key in PARTS} == {key: body[key] for key in PARTS}
+    assert example("view/feeder/image/overlay/meta")["resultId"] == fail["resultId"]
+    assert state["reason"] == "; ".join(f"{view['view']}: {view['reason']}" for view in state["views"] if not view["ready"])
+    assert (alarm["code"], alarm["text"]) == ("view_nest", state["reason"])
+
+
+def test_the_page_has_every_alarm() -> None:
+    with Told() as publisher:
+        reporter(publisher).report((View("feeder", camera("live")),), Health())
+    said = {record.topic.removeprefix("alarm/") for record in publisher.records if record.kind is RecordKind.ALARM}
+    shown = re.findall(r"^\| `([a-z_{}]+)` \|", PAGE.split("### Alarms")[1].split("## ")[0], re.MULTILINE)
+    assert {code.replace("{view}", "feeder") for code in shown} == said | {CONFLICT_ALARM}
+    speakers = {path.name for path in (DOCS.parent / "edge").rglob("*.py") if "alarm_record(" in path.read_text()}
+    assert speakers == {"station_payloads.py", "report.py", "sender.py"}
+
+
+def test_the_page_has_every_status() -> None:
+    section = PAGE.split("| `status` in `state` | meaning |")[1].split("### Alarms")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [status.value for status in StationStatus]
 
 
 def test_settings_on_the_page_are_valid_and_show_the_defaults() -> None:
@@ -83,9 +129,7 @@ def test_the_helper_refuses_what_is_wrong(topic: str, text: bytes) -> None:
     ],
 )
 def test_the_result_schema_refuses_contradictions(change: dict[str, Any]) -> None:
-    fail = json.loads(next(text for topic, text in EXAMPLES if topic == "view/front/result"))
-    undecided = json.loads(next(text for topic, text in EXAMPLES if topic == "view/top/result"))
-    start = undecided if "outcome" in change else fail
+    start = example("view/nest/result" if "outcome" in change else "view/feeder/result")
     assert not validator("result").is_valid({**start, **change})
 
 

@@ -202,7 +202,7 @@ def test_images_are_tied_to_their_result() -> None:
 def test_state_health_and_alarms_are_valid_messages() -> None:
     views = (ViewState("front", True, "sim-1", "aspirin", "r", 3, "b", "e"), ViewState("top", False, reason="camera_lost"))
     for status in set(StationStatus) - {StationStatus.OFFLINE}:
-        state = state_record(status, NOW, station="north", versions={"lineclear": "0.1"}, views=views, sequence=3)
+        state = state_record(status, NOW, station="north", versions={"lineclear": "0.1"}, views=views)
         assert state.retain
         assert validate_message(state.topic, encode(state.body))["status"] == status.value
     for why in ("connection_lost", "stopped"):
