@@ -135,7 +135,8 @@ def test_missing_libraries_are_reported_by_a_machine_that_has_none(tmp_path) -> 
     command = [sys.executable, "-m", "edge", "doctor", str(CONFIGS / "replay.yaml")]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("lineclear: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("lineclear: ")
+    assert done.stderr.count("\n") == 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert len(failed) == len(checks.REQUIRED)
     assert all("libGL.so.1: no such file" in line and "pip install" in line for line in failed)
