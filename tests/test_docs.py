@@ -90,7 +90,7 @@ def test_the_page_knows_every_exit_status() -> None:
 
 def test_the_page_says_what_the_unit_says() -> None:
     unit = (ROOT / "systemd" / "lineclear@.service").read_text()
-    section = STATION.split("## As a service")[1]
+    section = " ".join(STATION.split("## As a service")[1].split())
     for instance, shown in {
         "/etc/lineclear/%i.yaml": "/etc/lineclear/feeder.yaml",
         "lineclear/%i": "/var/lib/lineclear/feeder",

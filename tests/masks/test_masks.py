@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ConfigError
-from edge.masks import judged_area, rasterise, share_masked, visible_area
+from edge.masks import judged_area, rasterise, visible_area
 from edge.schema import load_yaml
 from edge.settings.judging import MaskPolygon, MasksFile
 
@@ -91,7 +91,6 @@ def test_judged_area_is_the_map_without_masks_and_without_what_lies_outside_the_
     assert judged_area([], (40, 20), (10, 5), scale).all()
     judged = judged_area([rectangle(0, 0, 0.5, 1)], (40, 20), (12, 5), scale)
     assert np.array_equal(judged[0], [False] * 5 + [True] * 5 + [False] * 2)
-    assert share_masked(judged) == pytest.approx(7 / 12)
     with pytest.raises(ValueError, match="inverted"):
         judged_area([], (40, 20), (10, 5), np.zeros((3, 3)))
 
