@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
-        raise ConfigError("the package onnx is not installed", remedy="pip install 'lineclear[onnx]'") from None
+        raise ConfigError("the package onnx is not installed", remedy="pip install onnx") from None
     return export_variation(args)
 
 

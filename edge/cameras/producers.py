@@ -58,7 +58,7 @@ def load_vendor() -> Vendor:
         genapi = importlib.import_module("genicam.genapi")
     except ImportError as error:
         raise CameraRefused(
-            f"GenICam support is not installed ({error})", remedy="run: pip install 'lineclear[genicam]'"
+            f"GenICam support is not installed ({error})", remedy="run: pip install harvesters genicam"
         ) from error
     return Vendor(core, gentl, genapi, (gentl.GenericException, genapi.GenericException))
 

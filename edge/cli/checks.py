@@ -70,7 +70,7 @@ def libraries() -> Iterator[Check]:
     if version_of("harvesters") and version_of("genicam"):
         yield Check("genicam", Status.OK, f"harvesters {version_of('harvesters')}, genicam {version_of('genicam')}")
     else:
-        yield Check("genicam", Status.WARN, "not installed, so no GenICam camera", "pip install 'lineclear[genicam]'")
+        yield Check("genicam", Status.WARN, "not installed, so no GenICam camera", "pip install harvesters genicam")
 
 
 def _library(name: str, module: str) -> Check:

@@ -63,7 +63,7 @@ def _look(producers: tuple[str, ...], needed: bool) -> tuple[dict[str, str] | No
     """
     bad = Status.FAIL if needed else Status.WARN
     if version_of("harvesters") is None:
-        return None, Check("cameras", bad, "not looked for: no GenICam support", "pip install 'lineclear[genicam]'")
+        return None, Check("cameras", bad, "not looked for: no GenICam support", "pip install harvesters genicam")
     script = "import sys; from edge.cameras.producers import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", script, *producers]
     try:

@@ -53,6 +53,9 @@ def run_command(prog: str, command: Callable[[], int]) -> int:
         complain(prog, f"a library is missing or broken ({error}): install lineclear again, and ask `lineclear doctor`")
     except MemoryError:
         complain(prog, "out of memory: give smaller images or fewer threads, or close other programs")
+    except BrokenPipeError:
+        _discard_output()  # argparse wrote a help text that nobody reads to its end
+        return 0
     except OSError as error:
         what = error.strerror or str(error)
         complain(prog, f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, (str, bytes)) else what)

@@ -33,7 +33,7 @@ class EmbeddedBroker:
         self.port = _free_port()
         self._thread.start()
         if not self._ready.wait(START_TIMEOUT_S) or self._failure is not None:
-            remedy = "pip install 'lineclear[broker]'"
+            remedy = "pip install amqtt"
             raise ConfigError(f"the embedded broker did not start ({self._failure})", where="demo", remedy=remedy)
         return self
 

@@ -78,7 +78,7 @@ class Listener:
         path = self._out / "images" / f"{result_id}-{leaf.rsplit('/', 1)[-1]}{SUFFIX[payload[:2]]}"
         path.write_bytes(payload)
         self.images[result_id] = path
-        sys.stdout.write(f"  mqtt  {leaf:32} {len(payload) / 1000:.0f} kB heat map of {result_id}\n")
+        sys.stdout.write(f"  mqtt  {leaf:32} {len(payload) / 1000:.0f} kB overlay of {result_id}\n")
 
 
 def _line(leaf: str, body: dict[str, Any]) -> str:
