@@ -97,7 +97,7 @@ def find_producers(named: Sequence[str] = ()) -> tuple[Path, ...]:
         raise CameraRefused(
             "no GenTL producer (.cti file) was found" + seen,
             where=f"{SEARCH_VARIABLE}={listed}" if listed else f"{SEARCH_VARIABLE} is not set",
-            remedy="install the camera vendor's GenTL producer or write its path under producers:",
+            remedy="install the camera vendor's GenTL producer or write its path as `producers` in the config",
         )
     return _unique(found)
 
@@ -117,7 +117,7 @@ def find_serial(harvester: Any, paths: Sequence[Path], serial: str) -> tuple[Cam
     if matching:
         ways = ", ".join(info.producer for info, _ in matching)
         raise CameraRefused(
-            f"is seen {len(matching)} times, through {ways}", where=where, remedy="name one .cti under producers:"
+            f"is seen {len(matching)} times, through {ways}", where=where, remedy="name one .cti as `producers` in the config"
         )
     listed = ", ".join(str(info) for info, _ in seen) or "none"
     raise CameraLost(

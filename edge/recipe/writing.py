@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from edge.bundle import Bundle, open_bundle
-from edge.bundle.image import encode_png
+from edge.bundle.image import decode_png, encode_png
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe import reading
 from edge.recipe.card import ThresholdCard
@@ -81,7 +82,7 @@ def rollback(path: Path, version: int, *, who: str, why: str) -> int:
 
 
 def _write_version(path: Path, number: int, content: Content) -> None:
-    image = encode_png(content.reference)
+    image = _reference_png(path, content)
     update = {
         "bundle": content.bundle.name,
         "bundle_hash": content.bundle.content_hash,
@@ -102,6 +103,23 @@ def _write_version(path: Path, number: int, content: Content) -> None:
     _sync(folder)
     os.rename(folder, reading.version_folder(path, number))
     _sync(path / reading.VERSIONS)
+
+
+def _reference_png(path: Path, content: Content) -> bytes:
+    """The reference as a file: the very bytes it was saved with before, where it is the same picture.
+
+    Another version of the PNG library writes other bytes for the same pixels, and a card holds for the bytes.
+    """
+    for number in reversed(reading.versions(path)):
+        try:
+            data = (reading.version_folder(path, number) / reading.REFERENCE).read_bytes()
+            if hashlib.sha256(data).hexdigest() == content.document.reference_sha256 and np.array_equal(
+                decode_png(data, str(path)), content.reference
+            ):
+                return data
+        except (OSError, BundleError):
+            continue
+    return encode_png(content.reference)
 
 
 def _put_in_force(path: Path, number: int) -> None:

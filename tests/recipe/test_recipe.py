@@ -329,3 +329,26 @@ def test_a_card_seals_its_numbers(path):
         card(load_recipe(path).hashes, frames=6)
     with pytest.raises(ValueError, match="image_threshold"):
         card(load_recipe(path).hashes, image_threshold=float("nan"))
+
+
+def test_a_card_holds_when_another_library_would_write_the_reference_differently(path, made, monkeypatch):
+    """As after an update of OpenCV: the pixels are the same, the PNG's bytes would not be."""
+    import cv2
+
+    from edge.recipe import stale
+
+    old = load_recipe(path)
+    monkeypatch.setattr(
+        "edge.recipe.writing.encode_png",
+        lambda image: cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes(),
+    )
+    fresh = content(made, document=old.document, card=card(old.hashes))
+    save(path, fresh)
+    again = load_recipe(path)
+    assert again.hashes == old.hashes
+    assert stale(again.card, again) == ()
+    rollback(path, 1, who="A", why="b")
+    assert load_recipe(path).hashes.reference == old.hashes.reference
+    other = content(made, document=old.document, reference=reference(seed=5))
+    save(path, other)
+    assert load_recipe(path).hashes.reference != old.hashes.reference
