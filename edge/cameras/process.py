@@ -105,7 +105,8 @@ class ProcessCamera:
         self._failure, self._reported, self._opened, self._started_s = None, None, False, time.monotonic()
         self._asked = False
         self._skipped = self._lost = self._incomplete = 0
-        self._triggers = self._records = 0
+        self._records = 0
+        self._answers_before: int | None = None
         try:
             self._child = ChildProcess(self._view)
         except OSError as error:
@@ -154,13 +155,19 @@ class ProcessCamera:
             while (record := self._next_record()) is not None:
                 self._skip(record)
             self._check()
-            seen = self.counters
-            if self._triggers > self._records + seen.lost + seen.incomplete:
+            answers = self._answers()
+            # Compared with the last trigger only: a frame that is told twice must not hide a later one that is missing.
+            if answers == self._answers_before:
                 raise self._give_up(_Trouble("did not answer its last trigger"))
-            self._triggers += 1
+            self._answers_before = answers
             self._ask()
         else:
             self._check()
+
+    def _answers(self) -> int:
+        """Frames that arrived here, and those that can arrive no more: lost, damaged, or replaced in the ring."""
+        seen = self._child.status.read() if self._child else self._last
+        return self._records + seen.lost + seen.incomplete + seen.skipped
 
     def _ask(self) -> None:
         self._asked = True

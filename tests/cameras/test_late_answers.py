@@ -102,3 +102,15 @@ def test_a_frame_that_the_camera_counts_as_lost_is_an_answer(opened) -> None:
     frame = camera.grab(1.0)
     assert frame is not None
     assert frame.number == 2
+
+
+def test_a_loss_that_is_told_twice_does_not_hide_a_later_one(opened) -> None:
+    camera, child = opened
+    camera.trigger()
+    child.lost = 1
+    child.shoot(1)
+    assert camera.grab(1.0) is not None
+    camera.trigger()
+    assert camera.grab(0.01) is None
+    with pytest.raises(CameraLost, match="did not answer its last trigger"):
+        camera.trigger()
