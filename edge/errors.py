@@ -10,7 +10,8 @@
     │   ├── CameraRefused  the camera answers, but not as the config demands: only a person can mend it
     │   └── EngineFault    the engine raised, or gave something that is no anomaly map
     ├── OutboxError        a result could not be made durable
-    └── StationBusy        another process holds this station's state folder
+    ├── StationBusy        another process holds this station's state folder
+    └── Cancelled          a person stopped long work; nothing was changed
 
 Each carries `message`, and where it helps `where` (file, key, camera serial, topic) and `remedy`; `str()` is one line.
 """
@@ -89,3 +90,7 @@ class OutboxError(LineclearError):
 
 class StationBusy(LineclearError):
     """Another process already runs this station."""
+
+
+class Cancelled(LineclearError):
+    """A person stopped long work half-way; nothing of it stays."""

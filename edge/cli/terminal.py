@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from edge.errors import ConfigError, LineclearError
+from edge.errors import Cancelled, ConfigError, LineclearError
 
 BAD_USE, INTERRUPTED = 3, 130
 
@@ -44,6 +44,9 @@ def run_command(prog: str, command: Callable[[], int]) -> int:
             finally:
                 say("")
             return status
+    except Cancelled as error:
+        complain(prog, str(error))
+        return INTERRUPTED
     except ConfigError as error:
         for problem in error.problems:
             complain(prog, problem)

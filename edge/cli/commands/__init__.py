@@ -1,0 +1,1 @@
+"""The commands of `lineclear`, one light module each: SUMMARY, DESCRIPTION, EPILOG, add_arguments, run."""

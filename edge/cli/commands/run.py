@@ -1,0 +1,33 @@
+"""`lineclear run`: its arguments and its manual page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "run the station until SIGTERM or SIGINT"
+
+DESCRIPTION = """\
+Open cameras, engine and broker of a station, and judge every trigger until SIGTERM or SIGINT (Ctrl-C).
+
+A camera, a recipe or a broker that is not there does not stop it: verdicts of that view are UNDECIDED and say why, results
+wait on disk for the broker. Only one process can run a station. The log goes to standard error.
+"""
+
+EPILOG = """\
+exit status:
+  0  stopped by a signal; no process, no shared memory, no open file is left
+  3  it could not start: the config is wrong, or another process runs this station
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What it can be told."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="the station's YAML file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Its exit status."""
+    from edge.cli.run import run as run_station
+
+    return run_station(args.config)
