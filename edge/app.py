@@ -8,26 +8,23 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from prometheus_client import start_http_server
 
 from edge.cameras.supervision import SupervisedCamera
+from edge.changeover import Place, Seats
 from edge.clearance import Clearances, ClearanceSettings, Sequence
 from edge.config import StationConfig, ViewConfig
-from edge.errors import ConfigError, LineclearError
+from edge.errors import ConfigError
 from edge.health import Health
-from edge.loop import Identity, PictureSettings, Reporter, Station, ViewSetup
-from edge.parts import Engine, make_engine, make_publisher
-from edge.pipeline import ViewPipeline
+from edge.loop import Identity, PictureSettings, Reporter, Seating, Station, ViewSetup
+from edge.parts import make_engine, make_publisher
 from edge.publishers.base import Publisher
 from edge.publishers.state_lock import StateLock
-from edge.recipe import Recipe, load_recipe
 from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
-from edge.types import Judgement, Origin, ReasonCode
-from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +56,12 @@ def assemble(config: StationConfig, product: str | None = None) -> Iterator[Asse
         raise ConfigError(f"cannot be made ({error.strerror})", where=str(state_dir), remedy="correct state_dir") from None
     health = Health()
     publisher = make_publisher(config.publisher, config.station, state_dir)
-    engines: dict[str, Engine] = {}
-    views = tuple(_view(name, view, config, product, engines) for name, view in config.views.items())
+    places = tuple(
+        Place(name, view.recipe, camera_name(view.camera), hash_of_camera(view.camera)) for name, view in config.views.items()
+    )
+    seats = Seats(places, lambda bundle: make_engine(config.engine, bundle))
+    seatings, engines = seats.all((product if product is not None else config.product) or "")
+    views = tuple(_view(name, view, seatings[name]) for name, view in config.views.items())
     reporter = Reporter(publisher, _identity(config), config.health.interval_s, _now)
     pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
     station = Station(views, engines, publisher, health, pictures, reporter, _now)
@@ -90,42 +91,18 @@ def _serve_metrics(port: int, health: Health, stack: ExitStack) -> None:
     stack.callback(server.shutdown)
 
 
-def _view(name: str, view: ViewConfig, config: StationConfig, product: str | None, engines: dict[str, Engine]) -> ViewSetup:
-    """One view with its camera; views whose recipes share a bundle share its engine."""
+def _view(name: str, view: ViewConfig, seating: Seating) -> ViewSetup:
     camera = SupervisedCamera(view.camera, name, _process(view))
     usual_s = usual_latency_s(view.camera)
     trigger = view.trigger if view.trigger.latency_s is not None else view.trigger.model_copy(update={"latency_s": usual_s})
     drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
-    camera_hash = hash_of_camera(view.camera)
-    wanted = product if product is not None else config.product
-    path = Path(view.recipe.replace("{product}", wanted or ""))
-    recipe, blocked = _recipe(path, name)
-    origin = Origin(name, 0, None, None, camera=camera_name(view.camera), product=wanted or "", recipe=path.name)
-    if recipe is None:
-        return ViewSetup(name, camera, trigger, origin, blocked=blocked, drains=drains)
-    origin = replace(origin, product=recipe.product, recipe_version=recipe.version, bundle=recipe.bundle.name)
-    key = recipe.bundle.content_hash
-    if key not in engines:
-        engines[key] = make_engine(config.engine, recipe.bundle)
-
-    def make_pipeline(engine: Engine, recipe: Recipe = recipe) -> ViewPipeline:
-        return ViewPipeline(recipe, engine, camera_hash)
-
-    return ViewSetup(name, camera, trigger, origin, key, make_pipeline, drains=drains)
+    return ViewSetup(name, camera, trigger, seating, drains=drains)
 
 
 def _process(view: ViewConfig) -> ProcessSettings:
     """A ring with too few slots would lose the frames that `queue_frames` promises to keep."""
     slots = max(view.process.slots, view.trigger.queue_frames + SPARE_SLOTS)
     return view.process.model_copy(update={"slots": slots})
-
-
-def _recipe(path: Path, view: str) -> tuple[Recipe | None, Judgement | None]:
-    try:
-        return load_recipe(path, view=view), None
-    except LineclearError as error:
-        log.error("recipe_refused view=%s why=%s", view, error)
-        return None, undecided(ReasonCode.RECIPE_INVALID, str(error))
 
 
 def hash_settings(settings: object) -> str:

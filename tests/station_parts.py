@@ -16,11 +16,10 @@ import numpy as np
 from typing_extensions import Self
 
 from edge.bundle import Bundle, contract
-from edge.engines.base import Engine
 from edge.engines.simulated import SimulatedEngine
 from edge.errors import CameraLost, FrameError
 from edge.health import Health
-from edge.loop import Identity, PictureSettings, Reporter, Station, ViewSetup
+from edge.loop import EngineOffer, Identity, PictureSettings, Reporter, Seating, Station, ViewSetup
 from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.memory import MemoryPublisher
@@ -155,6 +154,12 @@ def make_recipe(folder: Path, view: str = "front", *, threshold: float = THRESHO
     return load_recipe(path)
 
 
+def seating_of(view: str, recipe: Recipe) -> Seating:
+    """On the engine with the key `engine`."""
+    origin = Origin(view, 0, None, None, product=recipe.product, recipe=recipe.name)
+    return Seating(origin, "engine", lambda opened: ViewPipeline(recipe, opened))
+
+
 def make_station(
     recipes: dict[str, Recipe],
     cameras: dict[str, ScriptedCamera],
@@ -168,15 +173,13 @@ def make_station(
     """One view per camera; all on one engine."""
     publisher = publisher or MemoryPublisher(MemorySettings(kind="memory", keep=100_000))
     any_recipe = next(iter(recipes.values()))
-    engines: dict[str, Engine] = {"engine": SimulatedEngine(any_recipe.bundle.manifest, engine or SimulatedEngineSettings())}
+    engines = {"engine": EngineOffer(SimulatedEngine(any_recipe.bundle.manifest, engine or SimulatedEngineSettings()))}
     views = tuple(
         ViewSetup(
             name,
             camera,
             trigger or TriggerSettings(timeout_s=1.0),
-            Origin(name, 0, None, None, product="aspirin", recipe=recipes[name].name),
-            "engine",
-            lambda opened, name=name: ViewPipeline(recipes[name], opened),
+            seating_of(name, recipes[name]),
         )
         for name, camera in cameras.items()
     )

@@ -1,7 +1,20 @@
 """The station's threads: one grabber per view, one judge, one picture maker; one trigger, one verdict, always."""
 
+from edge.loop.engines import EngineOffer
+from edge.loop.judging import Examined
 from edge.loop.pictures import PictureSettings
 from edge.loop.report import Identity, Reporter
-from edge.loop.station import Station, ViewSetup
+from edge.loop.seating import Seating, ViewSetup
+from edge.loop.station import Station, SwitchRefused
 
-__all__ = ["Identity", "PictureSettings", "Reporter", "Station", "ViewSetup"]
+__all__ = [
+    "EngineOffer",
+    "Examined",
+    "Identity",
+    "PictureSettings",
+    "Reporter",
+    "Seating",
+    "Station",
+    "SwitchRefused",
+    "ViewSetup",
+]

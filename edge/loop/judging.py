@@ -7,18 +7,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Protocol
 
-from edge.errors import OutboxError
+from edge.errors import LineclearError, OutboxError
 from edge.health import Health
 from edge.loop.results import new_result_id, origin_of
 from edge.loop.tickets import Ticket
 from edge.pipeline import Judged, ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.payloads import verdict_record
-from edge.types import Frame, Judgement, Origin, ReasonCode, Verdict
+from edge.types import Frame, ImageU8, Judgement, Origin, ReasonCode, Verdict
 from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,22 @@ class _Job:
     frame: Frame
 
 
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """What the station makes of an image that no camera gave. judged: None where nothing was measured."""
+
+    judgement: Judgement
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Errand:
+    """Work for the judge's thread that is no frame. refuse: how its future ends if the station stops first."""
+
+    work: Callable[[], None]
+    refuse: Callable[[ReasonCode, str], None]
+
+
 class JudgeDesk:
     """Implements Desk: queues frames for the judge and closes tickets. Any thread may call submit and close."""
 
@@ -73,7 +90,7 @@ class JudgeDesk:
         self._health = health
         self._pictures = pictures
         self._now = now
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Errand | None] = queue.SimpleQueue()
         self._waiting: dict[str, int] = dict.fromkeys(seats, 0)
         self._lock = threading.Lock()
         self._open = True
@@ -93,6 +110,56 @@ class JudgeDesk:
         """Record a verdict that needed no engine."""
         self._finish(ticket, judgement, frame, None)
 
+    def examine(self, view: str, image: ImageU8) -> Future[Examined]:
+        """Judge an image as if the camera of `view` had given it; nothing is recorded, counted or published.
+
+        It waits for its turn among the frames and is never an overrun. KeyError for an unknown view.
+        """
+        seat, answer = self._seats[view], Future[Examined]()
+
+        def refuse(code: ReasonCode, detail: str) -> None:
+            if not answer.done():
+                answer.set_result(Examined(undecided(code, detail)))
+
+        def work() -> None:
+            try:
+                answer.set_result(_examined(seat, image))
+            finally:
+                refuse(ReasonCode.INTERNAL, "the judge failed: see the log")
+
+        self._send(_Errand(work, refuse))
+        return answer
+
+    def call(self, work: Callable[[], None], stopped: LineclearError) -> Future[None]:
+        """Do `work` in the judge's thread, between two frames. The future ends with `stopped` if the station stops first."""
+        answer = Future[None]()
+
+        def refuse(code: ReasonCode, detail: str) -> None:
+            if not answer.done():
+                log.warning("errand_refused code=%s why=%s", code.value, detail)
+                answer.set_exception(stopped)
+
+        def run() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                work()
+                answer.set_result(None)
+            except LineclearError as error:
+                answer.set_exception(error)
+            finally:
+                refuse(ReasonCode.INTERNAL, "the judge failed: see the log")
+
+        self._send(_Errand(run, refuse))
+        return answer
+
+    def _send(self, errand: _Errand) -> None:
+        with self._lock:
+            if self._open:
+                self._jobs.put(errand)
+                return
+        errand.refuse(ReasonCode.STOPPED, "the station was stopped")
+
     def judge_one(self, timeout_s: float) -> bool:
         """Judge the next waiting frame; False after timeout_s without one, or once stopped and empty."""
         try:
@@ -101,12 +168,15 @@ class JudgeDesk:
             return False
         if job is None:
             return False
+        if isinstance(job, _Errand):
+            job.work()
+            return True
         with self._lock:
             self._waiting[job.ticket.view] -= 1
         seat = self._seats[job.ticket.view]
         try:
             if seat.blocked is not None or seat.pipeline is None:
-                judgement = seat.blocked or undecided(ReasonCode.RECIPE_INVALID, "this view has no recipe")
+                judgement = seat.blocked or _no_recipe()
                 self._finish(job.ticket, judgement, job.frame, None)
             else:
                 judged = seat.pipeline.judge(job.frame.image)
@@ -131,7 +201,9 @@ class JudgeDesk:
                 job = self._jobs.get_nowait()
             except queue.Empty:
                 return
-            if job is not None:
+            if isinstance(job, _Errand):
+                job.refuse(code, detail)
+            elif job is not None:
                 with self._lock:
                     self._waiting[job.ticket.view] -= 1
                 self.close(job.ticket, undecided(code, detail), job.frame)
@@ -179,6 +251,17 @@ class JudgeDesk:
             verdict.result_id,
         )
         return verdict
+
+
+def _examined(seat: Seat, image: ImageU8) -> Examined:
+    if seat.blocked is not None or seat.pipeline is None:
+        return Examined(seat.blocked or _no_recipe())
+    judged = seat.pipeline.judge(image)
+    return Examined(judged.judgement, judged)
+
+
+def _no_recipe() -> Judgement:
+    return undecided(ReasonCode.RECIPE_INVALID, "this view has no recipe")
 
 
 def _stages(ticket: Ticket, frame: Frame | None, judged: Judged | None) -> dict[str, float]:

@@ -13,10 +13,9 @@ from edge.cameras.base import Camera
 from edge.cameras.supervision import CameraState
 from edge.errors import OutboxError
 from edge.health import Health
-from edge.pipeline import ViewPipeline
+from edge.loop.seating import Seating
 from edge.publishers.base import Publisher
 from edge.publishers.station_payloads import StationStatus, ViewState, alarm_record, health_record, state_record
-from edge.types import Judgement, Origin
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +27,7 @@ class ReportedView(Protocol):
 
     name: str
     camera: Camera
-    origin: Origin
-    blocked: Judgement | None
-    pipeline: ViewPipeline | None
+    seating: Seating
 
 
 @dataclass(frozen=True)
@@ -105,12 +102,13 @@ class Reporter:
 def _view_state(view: ReportedView) -> ViewState:
     state = _camera_state(view.camera)
     reason = ""
-    blocked = _blocked(view)
+    seating = view.seating
+    blocked = seating.why_not
     if blocked is not None and blocked.reason is not None:
         reason = f"{blocked.reason.code.value}: {blocked.reason.detail}"
     elif state is not None and state.status != "live":
         reason = f"camera {state.status}" + (f": {state.why}" if state.why else "")
-    origin = view.origin
+    origin = seating.origin
     return ViewState(
         view.name,
         not reason,
@@ -124,15 +122,10 @@ def _view_state(view: ReportedView) -> ViewState:
     )
 
 
-def _blocked(view: ReportedView) -> Judgement | None:
-    """Why nothing of this view can be decided: its recipe or engine, or a card that is missing or stale."""
-    return view.blocked or (view.pipeline.blocked if view.pipeline is not None else None)
-
-
 def _is_starting(view: ReportedView) -> bool:
     """A camera that is opening for the first time is no alarm; one that opens again after a failure still is."""
     state = _camera_state(view.camera)
-    return _blocked(view) is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
+    return view.seating.why_not is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
 
 
 def _camera_state(camera: Camera) -> CameraState | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from types import TracebackType
@@ -22,18 +22,16 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from edge.cameras.base import Camera
-from edge.engines.base import Engine
 from edge.errors import LineclearError
 from edge.health import Health
+from edge.loop.engines import EngineOffer, EngineRoom
 from edge.loop.grabber import Grabber
-from edge.loop.judging import JudgeDesk
+from edge.loop.judging import Examined, JudgeDesk
 from edge.loop.pictures import PictureMaker, PictureSettings
 from edge.loop.report import Reporter
-from edge.pipeline import ViewPipeline
+from edge.loop.seating import Seating, ViewSetup
 from edge.publishers.base import Publisher
-from edge.settings.triggers import TriggerSettings
-from edge.types import Judgement, Origin, ReasonCode, Verdict
+from edge.types import ImageU8, ReasonCode, Verdict
 from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
@@ -43,22 +41,12 @@ REPORT_EVERY_S = 0.5
 CAMERAS_STOP_S, JUDGE_STOP_S = 10.0, 5.0
 
 
-@dataclass
-class ViewSetup:
-    """One view, ready to run. `blocked` says why it cannot judge (its recipe or its engine), None if it can.
+class SwitchRefused(LineclearError):
+    """A changeover that did not happen; `problems` has a line for each view that stands in its way."""
 
-    make_pipeline gets the opened engine; it is called in the judge's thread, which owns every engine. drains: see Grabber.
-    """
-
-    name: str
-    camera: Camera
-    trigger: TriggerSettings
-    origin: Origin
-    engine_key: str = ""
-    make_pipeline: Callable[[Engine], ViewPipeline] | None = None
-    blocked: Judgement | None = None
-    drains: bool = True
-    pipeline: ViewPipeline | None = field(default=None, init=False)
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{view}: {problem}" for view, problem in problems.items()))
+        self.problems = dict(problems)
 
 
 class Station:
@@ -67,16 +55,19 @@ class Station:
     def __init__(
         self,
         views: tuple[ViewSetup, ...],
-        engines: Mapping[str, Engine],
+        engines: Mapping[str, EngineOffer],
         publisher: Publisher,
         health: Health,
         pictures: PictureSettings,
         reporter: Reporter,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        warm_bytes: int = 0,
     ) -> None:
+        """engines: by the key that the views' seatings name. warm_bytes: what engines out of use may hold."""
         self.views = {view.name: view for view in views}
         self.health = health
         self._engines = engines
+        self._room = EngineRoom(warm_bytes)
         self._publisher = publisher
         self._reporter = reporter
         self._stop_grabbing = threading.Event()
@@ -114,6 +105,10 @@ class Station:
         """Trigger `frames` fresh frames of `view`; one future each. KeyError for an unknown view."""
         return self._grabbers[view].ask(frames, timeout_s, clearance_id)
 
+    def examine(self, view: str, image: ImageU8) -> Future[Examined]:
+        """Judge an image as if the camera of `view` had given it: nothing is recorded or published. KeyError: unknown view."""
+        return self._desk.examine(view, image)
+
     def run(self, stop: threading.Event) -> None:
         """Stay until stop is set."""
         stop.wait()
@@ -128,12 +123,31 @@ class Station:
         with view.camera:
             self._grabbers[view.name].run(self._stop_grabbing)
 
+    def switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> Future[None]:
+        """Put other recipes to work: every named view, between two frames, or none of them.
+
+        The future ends with SwitchRefused if one of them cannot judge (its engine fails, its card is missing or stale);
+        then all is as it was. Engines that no view uses any more stay warm within the budget.
+        """
+        refused = SwitchRefused(dict.fromkeys(seatings, "the station is stopped"))
+        return self._desk.call(lambda: self._switch(seatings, engines), refused)
+
+    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> None:
+        ready = {name: self._seated(name, seating, engines) for name, seating in seatings.items()}
+        problems = {name: _why(seating) for name, seating in ready.items() if seating.why_not is not None}
+        if not problems:
+            self._engines = {**self._engines, **engines}  # a judge that starts again opens what is in use then
+            for name, seating in ready.items():
+                self.views[name].seating = seating
+        self._room.trim({view.seating.engine_key for view in self.views.values()})
+        if problems:
+            raise SwitchRefused(problems)
+
     def _judge(self) -> None:
         """Open the engines here, since the thread that opens one must be the thread that uses it, then judge."""
-        with ExitStack() as opened:
-            for key, engine in self._engines.items():
-                views = [view for view in self.views.values() if view.engine_key == key]
-                self._open_engine(opened, engine, views)
+        try:
+            for view in self.views.values():
+                view.seating = self._seated(view.name, view.seating, self._engines)
             self._engines_ready.set()
             try:
                 while not self._stop_judging.is_set():
@@ -142,27 +156,25 @@ class Station:
                 self._desk.clear(ReasonCode.INTERNAL, "the judge failed: see the log")
                 raise
             self._desk.stop()
+        finally:
+            self._room.close()
 
-    def _open_engine(self, opened: ExitStack, engine: Engine, views: list[ViewSetup]) -> None:
+    def _seated(self, name: str, seating: Seating, engines: Mapping[str, EngineOffer]) -> Seating:
+        """The seating with its pipeline on its opened engine, or with the reason why it has none."""
+        if seating.blocked is not None or seating.make_pipeline is None:
+            return seating
         try:
-            opened.enter_context(engine)
+            engine = self._room.open(seating.engine_key, engines[seating.engine_key])
         except LineclearError as error:
-            log.error("engine_failed views=%s why=%s", ",".join(v.name for v in views), error)
-            for view in views:
-                view.blocked = view.blocked or undecided(ReasonCode.ENGINE_FAULT, str(error))
-            return
-        for view in views:
-            if view.make_pipeline is not None and view.blocked is None:
-                self._make_pipeline(view, view.make_pipeline, engine)
-
-    def _make_pipeline(self, view: ViewSetup, make: Callable[[Engine], ViewPipeline], engine: Engine) -> None:
+            log.error("engine_failed view=%s why=%s", name, error)
+            return replace(seating, blocked=undecided(ReasonCode.ENGINE_FAULT, str(error)))
         try:
-            view.pipeline = make(engine)
-            view.origin = view.pipeline.name_parts(view.origin)
+            pipeline = seating.make_pipeline(engine)
+            return replace(seating, pipeline=pipeline, origin=pipeline.name_parts(seating.origin))
         except (LineclearError, ValueError, ArithmeticError, np.linalg.LinAlgError, cv2.error) as error:
             # One recipe that cannot be put to work must not take the other views with it.
-            log.error("recipe_failed view=%s why=%s", view.name, error)
-            view.blocked = undecided(ReasonCode.RECIPE_INVALID, str(error))
+            log.error("recipe_failed view=%s why=%s", name, error)
+            return replace(seating, blocked=undecided(ReasonCode.RECIPE_INVALID, str(error)))
 
     def _start(self, name: str, body: Callable[[], None], stop: threading.Event) -> None:
         thread = threading.Thread(target=self._supervise, args=(name, body, stop), name=name, daemon=True)
@@ -200,3 +212,9 @@ class Station:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 log.error("thread_did_not_stop name=%s", thread.name)
+
+
+def _why(seating: Seating) -> str:
+    judgement = seating.why_not
+    reason = judgement.reason if judgement is not None else None
+    return f"{reason.code.value}: {reason.detail}" if reason is not None else ""

@@ -11,6 +11,7 @@ from edge.cameras.supervision import CameraState
 from edge.errors import OutboxError
 from edge.health import Health
 from edge.loop import Identity, Reporter
+from edge.loop.seating import Seating
 from edge.publishers.base import Record
 from edge.publishers.memory import MemoryPublisher
 from edge.settings.mqtt import MemorySettings
@@ -35,6 +36,10 @@ class View:
     blocked: Judgement | None = None
     pipeline: Any = None
     origin: Origin = field(default_factory=lambda: Origin("front", 0, None, None, product="p", recipe="r", recipe_version=3))
+
+    @property
+    def seating(self) -> Seating:
+        return Seating(self.origin, blocked=self.blocked, pipeline=self.pipeline)
 
 
 def camera(status: str, why: str = "", restarts: int = 0) -> Camera:

@@ -116,7 +116,7 @@ def test_one_recipe_that_cannot_be_put_to_work_leaves_the_others_judging(recipe:
     def fail(_: object) -> None:
         raise ValueError("the homography sends part of the area to infinity")
 
-    station.views["back"].make_pipeline = fail  # type: ignore[assignment]
+    station.views["back"].seating = replace(station.views["back"].seating, make_pipeline=fail)
     with station:
         verdicts = {name: station.ask(name, 1, 2, None)[0].result(30) for name in recipes}
         wait_until(lambda: any(record.topic == "state" for record in publisher.records))
@@ -188,7 +188,8 @@ def test_a_view_without_a_usable_recipe_is_undecided_and_the_other_goes_on(recip
     recipes = {"front": recipe, "back": make_recipe(tmp_path, "back")}
     cameras = {name: ScriptedCamera(name, [CLEAN]) for name in recipes}
     station = make_station(recipes, cameras)
-    station.views["back"].blocked = undecided(ReasonCode.RECIPE_INVALID, "reference.png is missing")
+    missing = undecided(ReasonCode.RECIPE_INVALID, "reference.png is missing")
+    station.views["back"].seating = replace(station.views["back"].seating, blocked=missing)
     with station:
         verdicts = {name: station.ask(name, 1, 2, None)[0].result(30) for name in recipes}
     assert verdicts["front"].outcome is Outcome.PASS

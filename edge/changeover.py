@@ -1,0 +1,227 @@
+"""Changeover: the recipes of another product on every view, all together or none; and what seats a view at the start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from edge.bundle import Bundle
+from edge.bundle.files import MODEL, MODEL_FP16
+from edge.engines.base import Engine
+from edge.errors import LineclearError, RecipeError
+from edge.loop import EngineOffer, Seating, SwitchRefused
+from edge.pipeline import ViewPipeline
+from edge.recipe import Recipe, load_recipe
+from edge.settings.mqtt import topic_level
+from edge.types import Origin, ReasonCode
+from edge.verdict import undecided
+
+log = logging.getLogger(__name__)
+
+PATTERN = "{product}"
+SWITCH_TIMEOUT_S = 300.0
+Trace = Callable[[str, Mapping[str, str], Mapping[str, str]], None]
+"""(product, recipes before, recipes after), each `view -> name version`; raises to forbid the change."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A view as the config has it. recipe: a path, with `{product}` where the product belongs."""
+
+    view: str
+    recipe: str
+    camera: str
+    camera_hash: str
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The product in force, and each view's recipe as `name version`. changed: this call made it so."""
+
+    product: str
+    recipes: Mapping[str, str]
+    changed: bool
+
+
+class Switchable(Protocol):
+    """A Station, as far as a changeover needs it."""
+
+    def switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> Future[None]:
+        """See Station.switch."""
+        ...
+
+
+def product_name(text: str) -> str:
+    """`text` if it can name a product, else ValueError: it becomes part of a path and of results."""
+    if text in (".", "..") or len(text) > 80:
+        raise ValueError(f"{text[:90]!r} cannot name a product")
+    return topic_level(text)
+
+
+class Seats:
+    """Makes seatings: loads recipes and offers their engines; views whose recipes share a bundle share its engine."""
+
+    def __init__(self, places: tuple[Place, ...], make_engine: Callable[[Bundle], Engine]) -> None:
+        self.places = {place.view: place for place in places}
+        self._make_engine = make_engine
+
+    def all(self, product: str) -> tuple[dict[str, Seating], dict[str, EngineOffer]]:
+        """Every view's seating for this product ("": none), and the engines that they need. A recipe that cannot be used
+        is a seating that says why.
+        """
+        seatings: dict[str, Seating] = {}
+        engines: dict[str, EngineOffer] = {}
+        for view, place in self.places.items():
+            path = Path(place.recipe.replace(PATTERN, product))
+            origin = Origin(view, 0, None, None, camera=place.camera, product=product, recipe=path.name)
+            try:
+                recipe = load_recipe(path, view=view)
+            except LineclearError as error:
+                log.error("recipe_refused view=%s why=%s", view, error)
+                seatings[view] = Seating(origin, blocked=undecided(ReasonCode.RECIPE_INVALID, str(error)))
+                continue
+            seatings[view] = self._seating(recipe, origin, place.camera_hash, engines)
+        return seatings, engines
+
+    def _seating(self, recipe: Recipe, origin: Origin, camera_hash: str, engines: dict[str, EngineOffer]) -> Seating:
+        key = recipe.bundle.content_hash
+        if key not in engines:
+            engines[key] = EngineOffer(self._make_engine(recipe.bundle), _model_bytes(recipe.bundle))
+        named = replace(origin, product=recipe.product, recipe_version=recipe.version, bundle=recipe.bundle.name)
+        return Seating(named, key, lambda engine: ViewPipeline(recipe, engine, camera_hash))
+
+
+class ProductFile:
+    """The product that was selected last, kept on disk: a station comes up with it after a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> str | None:
+        """The product, None where none was ever selected or the file says nothing that can be used."""
+        try:
+            return product_name(str(json.loads(self._path.read_text("utf-8"))["product"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.error("product_forgotten file=%s why=%s", self._path, error)
+            return None
+
+    def write(self, product: str) -> None:
+        """Durable when it returns. RecipeError: the disk refuses."""
+        temporary = self._path.with_suffix(".tmp")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump({"product": product}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            remedy = "free the disk or check its permissions, then select the product again"
+            raise RecipeError(f"cannot be written ({error.strerror})", where=str(self._path), remedy=remedy) from None
+
+
+class Changeover:
+    """Selects products. One at a time, and never while a clearance runs (`guard` raises then)."""
+
+    def __init__(
+        self,
+        station: Switchable,
+        seats: Seats,
+        kept: ProductFile,
+        product: str,
+        in_force: Mapping[str, Seating],
+        guard: Callable[[], AbstractContextManager[object]],
+        trace: Trace | None = None,
+    ) -> None:
+        """product, in_force: what the station started with."""
+        self._station = station
+        self._seats = seats
+        self._kept = kept
+        self._guard = guard
+        self._trace = trace
+        self._lock = threading.Lock()
+        self._product = product
+        self._recipes = {view: _named(seating) for view, seating in in_force.items()}
+
+    @property
+    def selected(self) -> Selected:
+        """What is in force now."""
+        with self._lock:
+            return Selected(self._product, dict(self._recipes), changed=False)
+
+    def select(self, product: str) -> Selected:
+        """Put the recipes of `product` in force, or none of them (SwitchRefused names each view that stands in the way).
+
+        The product in force already: its recipes are read again, so that a new version comes into force.
+        """
+        try:
+            product_name(product)
+        except ValueError as error:
+            raise SwitchRefused({"product": str(error)}) from None
+        with self._lock:
+            return self._apply(product)
+
+    def reload(self) -> Selected:
+        """Read the recipes of the product in force again."""
+        with self._lock:
+            return self._apply(self._product)
+
+    def _apply(self, product: str) -> Selected:
+        with self._guard():
+            seatings, engines = self._seats.all(product)
+            _refuse_strangers(seatings, product)
+            after = {view: _named(seating) for view, seating in seatings.items()}
+            if self._trace is not None:
+                self._trace(product, dict(self._recipes), after)
+            self._switch(seatings, engines)
+            changed = (product, after) != (self._product, self._recipes)
+            self._product, self._recipes = product, after
+            if product:
+                self._kept.write(product)
+            log.info("changeover product=%s recipes=%s", product, after)
+            return Selected(product, dict(after), changed)
+
+    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> None:
+        switching = self._station.switch(seatings, engines)
+        try:
+            switching.result(SWITCH_TIMEOUT_S)
+        except FutureTimeout:
+            if switching.cancel():
+                raise SwitchRefused({"station": f"the judge did not answer within {SWITCH_TIMEOUT_S:g} s"}) from None
+            switching.result()  # it has begun: what it ends with is what is in force
+
+
+def _refuse_strangers(seatings: Mapping[str, Seating], product: str) -> None:
+    """Before anything is opened: every view must have a recipe, and one that is for this product or for any."""
+    problems = {}
+    for view, seating in seatings.items():
+        if seating.blocked is not None and seating.blocked.reason is not None:
+            problems[view] = f"has no recipe for product {product!r}: {seating.blocked.reason.detail}"
+        elif seating.origin.product not in ("", product):
+            problems[view] = f"its recipe {seating.origin.recipe} is for product {seating.origin.product!r}, not {product!r}"
+    if problems:
+        raise SwitchRefused(problems)
+
+
+def _named(seating: Seating) -> str:
+    version = seating.origin.recipe_version
+    return seating.origin.recipe if version is None else f"{seating.origin.recipe} {version:04d}"
+
+
+def _model_bytes(bundle: Bundle) -> int:
+    return max((bundle.path / name).stat().st_size for name in (MODEL, MODEL_FP16) if (bundle.path / name).exists())

@@ -1,0 +1,58 @@
+"""What a view is made of: its camera, which stays, and what judges it, which a changeover replaces as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.cameras.base import Camera
+from edge.engines.base import Engine
+from edge.pipeline import ViewPipeline
+from edge.settings.triggers import TriggerSettings
+from edge.types import Judgement, Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Seating:
+    """What judges one view: the names of its parts, and its pipeline, or why it has none.
+
+    make_pipeline gets the opened engine of `engine_key`; it is called in the judge's thread, which owns every engine.
+    blocked: why no frame of this view can be judged (its recipe or its engine), None if it can.
+    """
+
+    origin: Origin
+    engine_key: str = ""
+    make_pipeline: Callable[[Engine], ViewPipeline] | None = None
+    blocked: Judgement | None = None
+    pipeline: ViewPipeline | None = None
+
+    @property
+    def why_not(self) -> Judgement | None:
+        """Why nothing of this view can be decided: its recipe or engine, or a card that is missing or stale."""
+        return self.blocked or (self.pipeline.blocked if self.pipeline is not None else None)
+
+
+@dataclass
+class ViewSetup:
+    """One view, ready to run. drains: see Grabber. `seating` is replaced whole, so that any thread reads one state of it."""
+
+    name: str
+    camera: Camera
+    trigger: TriggerSettings
+    seating: Seating
+    drains: bool = True
+
+    @property
+    def origin(self) -> Origin:
+        """Names of the parts in use, for the verdict."""
+        return self.seating.origin
+
+    @property
+    def blocked(self) -> Judgement | None:
+        """Why no frame of this view can be judged at present; None if it can."""
+        return self.seating.blocked
+
+    @property
+    def pipeline(self) -> ViewPipeline | None:
+        """What measures and judges its frames; None while the view is blocked."""
+        return self.seating.pipeline
