@@ -48,7 +48,7 @@ def _checked(archive: zipfile.ZipFile, archive_path: Path) -> dict[str, zipfile.
     if len(infos) > MAX_ENTRIES:
         raise BundleError(f"holds {len(infos)} files", where=where, remedy="zip the bundle alone")
     for info in infos:
-        _check_entry(info, where)
+        check_entry(info, where)
     files = [info for info in infos if not info.is_dir()]
     folders = {info.filename.rpartition("/")[0] for info in files}
     outside = [info.filename for info in infos if info.is_dir() and info.filename.rstrip("/") not in folders]
@@ -67,7 +67,8 @@ def _checked(archive: zipfile.ZipFile, archive_path: Path) -> dict[str, zipfile.
     return dict(zip(names, files, strict=True))
 
 
-def _check_entry(info: zipfile.ZipInfo, where: str) -> None:
+def check_entry(info: zipfile.ZipInfo, where: str) -> None:
+    """BundleError for an entry that could do harm: a path that leads out, a link, a device, an encrypted or odd packing."""
     name = info.orig_filename
     parts = name.rstrip("/").split("/")
     # repr: a hostile name must not reach the terminal raw.

@@ -18,6 +18,7 @@ examples:
   lineclear doctor station.yaml
   lineclear check station.yaml --batch B1204 --product tablets-10mg
   lineclear judge --recipe recipes/feeder shots/*.png --out overlays --json
+  lineclear recipe export recipes/feeder --out feeder.recipe.zip
 
 environment:
   GENICAM_GENTL64_PATH  folders of GenTL producers (.cti), for cameras whose config names none

@@ -7,6 +7,7 @@ threshold card no longer matches.
 from edge.recipe.card import CardEngine, FalseAlarms, Figures, Hashes, Histogram, Parameters, ThresholdCard, stale
 from edge.recipe.document import RecipeFile, hash_of
 from edge.recipe.reading import Recipe, load_recipe, versions
+from edge.recipe.transfer import Imported, Transfer, export_recipe, import_recipe
 from edge.recipe.writing import Content, rollback, save
 
 __all__ = [
@@ -16,11 +17,15 @@ __all__ = [
     "Figures",
     "Hashes",
     "Histogram",
+    "Imported",
     "Parameters",
     "Recipe",
     "RecipeFile",
     "ThresholdCard",
+    "Transfer",
+    "export_recipe",
     "hash_of",
+    "import_recipe",
     "load_recipe",
     "rollback",
     "save",
