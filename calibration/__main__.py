@@ -11,11 +11,13 @@ from typing import Final
 from edge.cli.terminal import Parser, run_command
 
 PROG = "lineclear-calibrate"
-COMMANDS: Final = ("recipe", "thresholds", "rollback")
+COMMANDS: Final = ("recipe", "thresholds", "labels", "rollback")
 
 EPILOG = """\
 exit status:
   0  done
+  1  done, and something needs a look: labels that cannot be read, a card that is stale, drift
+  2  drift: too little data to say
   3  bad use or bad input; one line on standard error says what, where, and what to do; nothing was changed
 
 examples:
