@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
@@ -60,4 +60,44 @@ class Publisher(Protocol):
 
     def health(self) -> Mapping[str, float | int | str | bool | None]:
         """Counters for the health message: what waits, what was dropped, whether the broker is there. OutboxError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message that somebody sent to the station.
+
+    topic: relative to the station's root (`cmd/clearance`). retained: the broker kept it from earlier, so nobody asks now.
+    response_topic, correlation: where and under which mark the sender wants its answer (MQTT 5), else empty.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+    response_topic: str = ""
+    correlation: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply to one message: to `topic`, whole as it stands (not relative), under the sender's mark."""
+
+    topic: str
+    body: Mapping[str, Any]
+    correlation: bytes = b""
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """A Publisher that also hears: what commands come in through."""
+
+    def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
+        """Hear these topics (relative; MQTT wildcards) from the next opening on. `receive` must return at once.
+
+        Messages that arrive while nobody is connected are gone: a command is for now.
+        """
+        ...
+
+    def answer(self, answer: Answer) -> None:
+        """Send a reply; never blocks. It is not kept on disk: who gets none asks again with the same request_id."""
         ...

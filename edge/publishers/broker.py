@@ -8,11 +8,13 @@ returned the message's number.
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 import ssl
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,9 +26,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import DeviceError
+from edge.publishers.base import Incoming
 from edge.publishers.security import Credentials, read_credentials, tls_context
 from edge.settings.mqtt import MqttSettings
 
+_LOG = logging.getLogger(__name__)
+MAX_INCOMING_BYTES: Final = 256 * 1024
+"""The largest message that an MQTT 5 broker may hand over; one of 3.1.1 has its own limit (`message_size_limit`)."""
 _PROTOCOLS: Final = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 _PACKET_OVERHEAD: Final = 64  # fixed header, packet number, property headers
 _SESSION_TAKEN_OVER: Final = 0x8E
@@ -57,12 +63,15 @@ class Message:
     retain: bool = False
     content_type: str = ""
     properties: tuple[tuple[str, str], ...] = ()
+    correlation: bytes = b""
 
     @property
     def size_bytes(self) -> int:
         """Upper bound of the packet's size with protocol 5."""
         texts = [self.topic, self.content_type, *(text for pair in self.properties for text in pair)]
-        return _PACKET_OVERHEAD + len(self.payload) + sum(len(text.encode("utf-8")) + 5 for text in texts)
+        return (
+            _PACKET_OVERHEAD + len(self.payload) + len(self.correlation) + sum(len(text.encode("utf-8")) + 5 for text in texts)
+        )
 
 
 class BrokerConnection:
@@ -79,6 +88,7 @@ class BrokerConnection:
         self._settings = settings
         self._is_v5 = settings.protocol == "5"
         self._acknowledged: list[Acknowledgement] = []
+        self._received: list[Incoming] = []
         self._lost: BrokerLost | None = None
         self._connected = False
         self.window = settings.max_in_flight
@@ -100,6 +110,8 @@ class BrokerConnection:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
 
     @property
     def where(self) -> str:
@@ -108,7 +120,11 @@ class BrokerConnection:
 
     def open(self) -> None:
         """Connect and wait for the broker's answer, each at most connect_timeout_s; BrokerLost says why it failed."""
-        clean: dict[str, Any] = {"clean_start": True} if self._is_v5 else {}
+        clean: dict[str, Any] = {}
+        if self._is_v5:
+            limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            limits.MaximumPacketSize = MAX_INCOMING_BYTES + _PACKET_OVERHEAD
+            clean = {"clean_start": True, "properties": limits}
         try:
             self._client.connect(
                 self._settings.host, self._settings.effective_port, keepalive=self._settings.keepalive_s, **clean
@@ -129,6 +145,8 @@ class BrokerConnection:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             if message.content_type:
                 properties.ContentType = message.content_type
+            if message.correlation:
+                properties.CorrelationData = message.correlation
             if message.properties:
                 properties.UserProperty = list(message.properties)
         info = self._client.publish(message.topic, message.payload, 1, message.retain, properties)
@@ -136,6 +154,16 @@ class BrokerConnection:
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._error(f"took no message ({paho.error_string(info.rc)})", "the station connects again")
         return info.mid
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Hear these topics from now on, at QoS 1; a broker that does not allow it is logged. BrokerLost if it broke."""
+        self._client.subscribe([(topic, 1) for topic in topics])
+        self._check()
+
+    def received(self) -> list[Incoming]:
+        """What came in since the last call, topics as the broker has them."""
+        received, self._received = self._received, []
+        return received
 
     def step(self, timeout_s: float, wake: socket.socket | None = None) -> list[Acknowledgement]:
         """Wait for the network, `wake` or the time-out; do what is due; the acknowledgements since. BrokerLost if it broke."""
@@ -213,6 +241,23 @@ class BrokerConnection:
 
     def _on_publish(self, _client: object, _data: object, number: int, reason: ReasonCode, _properties: object) -> None:
         self._acknowledged.append(Acknowledgement(number, str(reason) if reason.is_failure else ""))
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        properties = getattr(message, "properties", None)
+        self._received.append(
+            Incoming(
+                topic=message.topic,
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(properties, "ResponseTopic", ""),
+                correlation=getattr(properties, "CorrelationData", b""),
+            )
+        )
+
+    def _on_subscribe(self, _client: object, _data: object, _number: int, reasons: list[ReasonCode], _: object) -> None:
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if refused:
+            _LOG.error("mqtt: %s does not let the station hear commands (%s): see its access list", self.where, refused[0])
 
     def _refused(self, reason: str) -> BrokerLost:
         remedies = {

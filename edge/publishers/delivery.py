@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edge.publishers.answers import Answers
 from edge.publishers.base import RecordKind
 from edge.publishers.broker import Acknowledgement, BrokerConnection, BrokerLost, Message
 from edge.publishers.images import fit_image
@@ -24,11 +25,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Sent:
-    """What a message number stands for: a row of the outbox, or a version of a present topic."""
+    """What a message number stands for: a row of the outbox, a version of a present topic, or the number of an answer."""
 
     topic: str
     row: Pending | None = None
     version: int = 0
+    answer: int = 0
 
 
 class Delivery:
@@ -39,11 +41,19 @@ class Delivery:
     """
 
     def __init__(
-        self, connection: BrokerConnection, outbox: Outbox, present: Present, parking: Parking, settings: MqttSettings
+        self,
+        connection: BrokerConnection,
+        outbox: Outbox,
+        present: Present,
+        answers: Answers,
+        parking: Parking,
+        settings: MqttSettings,
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._present = present
+        self._answers = answers
+        self._answered: set[int] = set()
         self._parking = parking
         self._settings = settings
         self._in_flight: dict[int, _Sent] = {}
@@ -82,6 +92,8 @@ class Delivery:
                 return False
             self._said[message.topic] = version
             self._in_flight[self._connection.send(message)] = _Sent(message.topic, version=version)
+        if not self._send_answers():
+            return False
         while self._room > 0:
             skip = self._open_messages.keys() | self._unsendable
             rows = self._outbox.pending(self._room, skip, self._parking.held())
@@ -92,6 +104,20 @@ class Delivery:
                     return False
         self._clean_up()
         return not self._in_flight
+
+    def _send_answers(self) -> bool:
+        """False if the window has no room for them; half of it is left for results, whoever asks."""
+        for number, message in self._answers.unsent(self._answered):
+            if self._room <= self._connection.window // 2:
+                return False
+            limit = self._connection.max_packet_bytes
+            if limit is not None and message.size_bytes > limit:
+                _LOG.warning("%s: an answer of %d bytes exceeds the broker's limit and is dropped", message.topic, limit)
+                self._answers.done(number)
+                continue
+            self._answered.add(number)
+            self._in_flight[self._connection.send(message)] = _Sent(message.topic, answer=number)
+        return True
 
     @property
     def _room(self) -> int:
@@ -142,7 +168,9 @@ class Delivery:
 
     def _accept(self, sent: _Sent) -> None:
         row = sent.row
-        if row is None:
+        if sent.answer:
+            self._end_answer(sent.answer)
+        elif row is None:
             self._parking.accept(sent.topic)
             self._present.acknowledged(sent.topic, sent.version)
         elif row.id in self._open_messages:  # absent: another message of the same row was refused
@@ -153,12 +181,19 @@ class Delivery:
 
     def _refuse(self, sent: _Sent, why: str) -> None:
         """Results and images alike wait: what is refused is the topic, and the bounds of the outbox hold them."""
-        if sent.row is None:
+        if sent.answer:
+            _LOG.warning("%s: the broker refuses an answer (%s)", sent.topic, why)
+            self._end_answer(sent.answer)
+        elif sent.row is None:
             self._parking.refuse(sent.topic, why)
             self._said.pop(sent.topic, None)
         else:
             self._parking.refuse(sent.row.topic, why)
             self._open_messages.pop(sent.row.id, None)
+
+    def _end_answer(self, number: int) -> None:
+        self._answers.done(number)
+        self._answered.discard(number)
 
     def _clean_up(self) -> None:
         """Deletion comes after the acknowledgement and may fail: then it is tried again, and the row is not sent again."""

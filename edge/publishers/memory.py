@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from paho.mqtt.client import topic_matches_sub
 from typing_extensions import Self
 
 from edge.errors import OutboxError
-from edge.publishers.base import Record
+from edge.publishers.base import Answer, Incoming, Record
 from edge.publishers.rows import PRIORITY, RESULT, encode
 from edge.settings.mqtt import MemorySettings
 
@@ -25,6 +26,9 @@ class MemoryPublisher:
         self._lock = threading.Lock()
         self._random = random.Random(settings.seed)  # noqa: S311 - faults on demand
         self._records: deque[Record] = deque(maxlen=settings.keep)
+        self._answers: deque[Answer] = deque(maxlen=settings.keep)
+        self._topics: tuple[str, ...] = ()
+        self._receive: Callable[[Incoming], None] | None = None
         self._is_open = False
 
     def __enter__(self) -> Self:
@@ -52,6 +56,27 @@ class MemoryPublisher:
         if self._on_record is not None:
             for record in fresh:
                 self._on_record(record)
+
+    def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
+        """What `hear` is given goes to `receive`, if it is one of these topics."""
+        self._topics, self._receive = tuple(topics), receive
+
+    def hear(self, message: Incoming) -> None:
+        """As if somebody had sent this."""
+        if self._receive is not None and any(topic_matches_sub(topic, message.topic) for topic in self._topics):
+            self._receive(message)
+
+    def answer(self, answer: Answer) -> None:
+        """Keep it; see `answers`."""
+        encode(answer.body)
+        with self._lock:
+            self._answers.append(answer)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The newest answers, oldest first."""
+        with self._lock:
+            return tuple(self._answers)
 
     @property
     def records(self) -> tuple[Record, ...]:

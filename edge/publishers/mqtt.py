@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -12,12 +12,13 @@ from typing import Final
 from typing_extensions import Self
 
 from edge.errors import OutboxError
-from edge.publishers.base import Record
+from edge.publishers.answers import Answers
+from edge.publishers.base import Answer, Incoming, Record
 from edge.publishers.broker import Message, secured
 from edge.publishers.outbox import Outbox
-from edge.publishers.present import Present
+from edge.publishers.present import Present, retained
 from edge.publishers.rows import PRIORITY, encode
-from edge.publishers.sender import MqttStatus, Sender
+from edge.publishers.sender import Ears, MqttStatus, Sender
 from edge.settings.mqtt import MqttSettings, StationAddress
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class MqttPublisher:
         self._client_id = settings.client_id or address.client_id
         self._outbox = Outbox(state_dir / OUTBOX_FILE, settings.outbox, clock)
         self._present = Present()
+        self._answers = Answers()
+        self._ears: Ears | None = None
         self._sender: Sender | None = None
 
     def __enter__(self) -> Self:
@@ -49,7 +52,9 @@ class MqttPublisher:
         if self._settings.credentials_file and not self._settings.tls and not _is_loopback(self._settings.host):
             _LOG.warning("mqtt: the password travels unencrypted to %s: set tls", self._settings.host)
         self._outbox.__enter__()
-        self._sender = Sender(self._settings, self._root, self._client_id, self._outbox, self._present)
+        self._sender = Sender(
+            self._settings, self._root, self._client_id, self._outbox, self._present, self._answers, self._ears
+        )
         self._sender.start()
         return self
 
@@ -62,15 +67,22 @@ class MqttPublisher:
             _LOG.info("mqtt: %d results and %d images wait in the outbox for the next start", waiting.results, waiting.images)
         self._outbox.__exit__(None, None, None)
 
+    def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
+        """Hear these topics, relative to the station root, from the next opening; `receive` runs in the sender's thread."""
+        self._ears = Ears(tuple(topics), receive)
+
+    def answer(self, answer: Answer) -> None:
+        """Send a reply as soon as the broker is there, within a minute; otherwise it is dropped and counted."""
+        payload = encode(answer.body)
+        self._answers.put(Message(answer.topic, payload, False, "application/json", correlation=answer.correlation))
+        if self._sender is not None:
+            self._sender.ring()
+
     def publish(self, *records: Record) -> None:
         """Results and images are on disk when it returns, all or none (OutboxError); the rest replaces what its topic said."""
         sender = self._running()
         durable = [record for record in records if record.kind in PRIORITY]
-        present = [
-            Message(f"{self._root}/{record.topic}", encode(record.body) if record.body else b"", True, record.content_type)
-            for record in records
-            if record.kind not in PRIORITY
-        ]
+        present = [retained(record, self._root) for record in records if record.kind not in PRIORITY]
         if durable:
             self._outbox.put(durable, self._root)
         for message in present:
@@ -92,6 +104,7 @@ class MqttPublisher:
             "mqtt.connections": status.connections,
             "mqtt.client_id_conflict": status.client_id_conflict,
             "mqtt.refused_topics": self._running().refused_topics,
+            "mqtt.answers_dropped": self._answers.dropped,
             "outbox.results": depth.results,
             "outbox.images": depth.images,
             "outbox.size_bytes": depth.size_bytes,

@@ -5,7 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from edge.publishers.base import Record
 from edge.publishers.broker import Message
+from edge.publishers.rows import encode
+
+
+def retained(record: Record, root: str) -> Message:
+    """The retained message of a record about the present; an empty one takes back what its topic said."""
+    return Message(f"{root}/{record.topic}", encode(record.body) if record.body else b"", True, record.content_type)
 
 
 @dataclass(frozen=True)

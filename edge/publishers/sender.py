@@ -6,17 +6,19 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Final
 
 from edge.errors import ConfigError, OutboxError
+from edge.publishers.answers import Answers
+from edge.publishers.base import Incoming, Record, RecordKind
 from edge.publishers.broker import BrokerConnection, BrokerLost, Message, secured
 from edge.publishers.delivery import Delivery
 from edge.publishers.outbox import Outbox
 from edge.publishers.parking import Parking
-from edge.publishers.present import Present
-from edge.publishers.rows import encode
+from edge.publishers.present import Present, retained
 from edge.publishers.station_payloads import STATE_TOPIC, alarm_record, offline_body
 from edge.publishers.wakeup import Wakeup
 from edge.settings.mqtt import MqttSettings
@@ -43,15 +45,34 @@ class MqttStatus:
     client_id_conflict: bool = False
 
 
+@dataclass(frozen=True)
+class Ears:
+    """What the station hears: topics relative to its root, and who is told, at once and without waiting."""
+
+    topics: tuple[str, ...]
+    receive: Callable[[Incoming], None]
+
+
 class Sender:
     """One thread that is the only one to touch the broker. `start` and `stop` once each; the rest from any thread."""
 
-    def __init__(self, settings: MqttSettings, root: str, client_id: str, outbox: Outbox, present: Present) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        root: str,
+        client_id: str,
+        outbox: Outbox,
+        present: Present,
+        answers: Answers,
+        ears: Ears | None = None,
+    ) -> None:
         self._settings = settings
         self._root = root
         self._client_id = client_id
         self._outbox = outbox
         self._present = present
+        self._answers = answers
+        self._ears = ears
         self._parking = Parking()
         self._wakeup = Wakeup()
         self._stop_at_s: float | None = None
@@ -141,7 +162,9 @@ class Sender:
 
     def _converse(self, connection: BrokerConnection) -> None:
         """Feed the connection until it breaks (BrokerLost) or the station stops and all is sent or time is up."""
-        delivery = Delivery(connection, self._outbox, self._present, self._parking, self._settings)
+        delivery = Delivery(connection, self._outbox, self._present, self._answers, self._parking, self._settings)
+        if self._ears is not None:
+            connection.subscribe([f"{self._root}/{topic}" for topic in self._ears.topics])
         peace_s = time.monotonic() + _PEACE_S
         while True:
             timeout_s = _STEP_S
@@ -160,8 +183,15 @@ class Sender:
                 self._make_peace()
             self._maintain()
             delivery.settle(connection.step(timeout_s, self._wakeup.reader))
+            self._hear(connection)
             self._wakeup.clear()
         self._say_goodbye(connection)
+
+    def _hear(self, connection: BrokerConnection) -> None:
+        prefix = f"{self._root}/"
+        for message in connection.received():
+            if self._ears is not None and message.topic.startswith(prefix):
+                self._ears.receive(replace(message, topic=message.topic.removeprefix(prefix)))
 
     def _say_goodbye(self, connection: BrokerConnection) -> None:
         number = connection.send(self._about_state("stopped"))
@@ -195,11 +225,10 @@ class Sender:
             self._present.put(self._alarm(None))
 
     def _alarm(self, text: str | None) -> Message:
-        record = alarm_record(CONFLICT_ALARM, text, datetime.now(timezone.utc))
-        return Message(f"{self._root}/{record.topic}", encode(record.body) if record.body else b"", True, record.content_type)
+        return retained(alarm_record(CONFLICT_ALARM, text, datetime.now(timezone.utc)), self._root)
 
     def _about_state(self, reason: str) -> Message:
-        return Message(f"{self._root}/{STATE_TOPIC}", encode(offline_body(reason)), True, "application/json")
+        return retained(Record(RecordKind.STATE, STATE_TOPIC, offline_body(reason), retain=True), self._root)
 
     def _maintain(self) -> None:
         if time.monotonic() - self._maintained_s < _MAINTENANCE_S:

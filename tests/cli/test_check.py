@@ -60,7 +60,7 @@ def test_a_product_selects_its_recipes_and_is_no_path(lineclear, tmp_path, aspir
         assert "--product" in lineclear.refused("check", config, "--batch", "B1", "--product", product)
 
 
-@pytest.mark.parametrize("batch", ["a/b", "#+$", 'B "1", \\', "Ω-12 é", "x" * 4096, "{product}", "null"])
+@pytest.mark.parametrize("batch", ["B1204", "a|b", 'B "1", \\', "Ω-12 é", "x" * 80, "{product}", "null", "1e9"])
 def test_any_readable_batch_comes_back_as_it_was(lineclear, tmp_path, batch: str) -> None:
     answer = lineclear("check", station(tmp_path), "--batch", batch, "--product", batch, "--operator", batch, "--json")
     assert (answer.status, answer.err) == (0, "")
@@ -74,8 +74,27 @@ def test_a_clearance_is_for_something(lineclear, tmp_path, nothing: str) -> None
     answer = lineclear("check", station(tmp_path), "--batch", nothing, "--product", nothing)
     assert answer.status == 3
     assert [line.split(": ", 1)[1] for line in answer.problems] == [
-        f"--{word}: is empty: name what the clearance is for" for word in ("batch", "product")
+        f"--{word}: is empty: name what it is (got {nothing!r})" for word in ("batch", "product")
     ]
+
+
+@pytest.mark.parametrize("batch", ["a/b", "../x", "x" * 4096, " B1", "B1 "])
+def test_a_batch_that_names_no_file_is_refused_in_one_line(lineclear, tmp_path, batch: str) -> None:
+    said = lineclear.refused("check", station(tmp_path), "--batch", batch, "--product", "p")
+    assert said.startswith("lineclear: --batch: ")
+    assert len(said) < 250
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("product", ["a/b", "..", "#", "a+b", "$x", "x" * 81])
+def test_a_product_that_no_recipe_can_be_for_is_refused(lineclear, tmp_path, product: str) -> None:
+    assert "--product: " in lineclear.refused("check", station(tmp_path), "--batch", "B1", "--product", product)
+
+
+def test_an_operator_is_asked_for_where_the_site_wants_one(lineclear, tmp_path) -> None:
+    config = station(tmp_path, clearance={"operator": "required"})
+    assert "--operator: is empty: say who asks" in lineclear.refused("check", config, *FOR)
+    assert lineclear("check", config, *FOR, "--operator", "A. Meier").status == 0
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\0b", "\x1b[2J", "a\u2028b", "a\x7f", "a\u202eb", "a\udcffb"])
@@ -89,7 +108,8 @@ def test_what_cannot_be_read_back_is_refused_before_anything_happens(lineclear, 
 def test_bytes_that_are_no_utf8_are_refused(tmp_path) -> None:
     answer = process("check", station(tmp_path), "--batch", b"a\xff", "--product", "p")
     assert answer.status == 3
-    assert answer.err == "lineclear: --batch: is not UTF-8: write plain text\n"
+    (said,) = answer.problems
+    assert said.startswith("lineclear: --batch: ")
 
 
 def test_bad_use_is_one_line(lineclear, tmp_path) -> None:

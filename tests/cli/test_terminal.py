@@ -8,13 +8,11 @@ import sys
 
 import pytest
 
-from edge.cli.main import build_parser
+from edge.cli.main import COMMANDS, build_parser
 from edge.cli.progress import Progress
 from edge.cli.terminal import one_line, run_command
 from edge.errors import ConfigError, RecipeError
 from tests.cli.running import IMAGES, RECIPE, ROOT, process
-
-COMMANDS = ("run", "check", "judge", "validate", "doctor", "demo")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import pytest
 
+from edge.publishers.answers import Answers
 from edge.publishers.base import RecordKind
 from edge.publishers.broker import Acknowledgement, Message
 from edge.publishers.delivery import Delivery
@@ -53,7 +54,7 @@ class Rows:
 def test_an_image_whose_note_is_refused_is_not_sent_again_and_again(refused: str, left: int) -> None:
     connection, rows = Connection(), Rows(IMAGE)
     settings = MqttSettings(kind="mqtt", host="h", protocol="5", image_meta="always")
-    delivery = Delivery(connection, rows, Present(), Parking(), settings)  # type: ignore[arg-type]
+    delivery = Delivery(connection, rows, Present(), Answers(), Parking(), settings)  # type: ignore[arg-type]
     for _ in range(20):
         sent = len(connection.topics)
         delivery.feed()
