@@ -11,7 +11,7 @@ from typing import Final
 from edge.cli.terminal import Parser, run_command
 
 PROG = "lineclear-calibrate"
-COMMANDS: Final = ("recipe", "thresholds", "labels", "rollback")
+COMMANDS: Final = ("recipe", "reference", "thresholds", "card", "labels", "rollback")
 
 EPILOG = """\
 exit status:

@@ -1,24 +1,21 @@
-"""Good frames of a folder through the station's own path, to scores and pixels; each refusal with its reason."""
+"""Frames of a folder through the station's own path, to scores and pixels; each refusal with its reason."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from edge.cameras.folder import good_images
+from calibration.progress import Progress, silent
+from edge.cameras.folder import good_images, image_files
 from edge.cameras.images import read_image
 from edge.engines.base import Engine
-from edge.errors import EngineFault, FrameError
+from edge.errors import ConfigError, FrameError
 from edge.pipeline import ViewPipeline
 from edge.recipe import Recipe
 from edge.types import MapF32
-
-Track = Callable[[Sequence[Path]], Iterable[Path]]
-"""Hands the files on one by one, shows how far it is, and cancels by raising."""
 
 MAX_POOLED = 50_000_000
 _BUILT_THE_MODEL = "built the model"
@@ -28,7 +25,8 @@ _BUILT_THE_MODEL = "built the model"
 class Measured:
     """What the frames of a folder gave. pixels: float32, every judged pixel of every smoothed map (see `_stride`).
 
-    refused: why, by file name. built_model: the files among them that the bundle was made from.
+    refused: why, by file name. built_model: the files among them that the bundle was made from. repeated: those that are
+    the same picture as another. pictures: SHA-256 of the pixels of the frames that count, in their order.
     """
 
     names: tuple[str, ...]
@@ -38,6 +36,8 @@ class Measured:
     refused: dict[str, str]
     built_model: tuple[str, ...]
     files: int
+    repeated: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass
@@ -48,20 +48,29 @@ class _Collected:
     pixels: list[MapF32] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     built_model: list[str] = field(default_factory=list)
-    pictures: dict[str, str] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
 
 
-def measure_folder(recipe: Recipe, engine: Engine, folder: Path, track: Track | None = None) -> Measured:
-    """Measure every image of a folder with a recipe on an opened engine. ConfigError if there is no image at all."""
+def measure_folder(
+    recipe: Recipe, engine: Engine, folder: Path, progress: Progress = silent, *, keep_pixels: bool = True
+) -> Measured:
+    """Measure every image of a folder with a recipe on an opened engine. keep_pixels: False for scores alone.
+
+    Every pixel is kept while they fit into 200 MB, else every n-th: neighbours in a smoothed map tell the same.
+    Raises ConfigError if there is no image at all, and whatever `progress` raises.
+    """
     paths = good_images(folder)
     pipeline = ViewPipeline(recipe, engine)
     collected = _Collected()
-    stride = _stride(len(paths), recipe)
-    for path in track(paths) if track else paths:
+    stride = _stride(len(paths), recipe) if keep_pixels else 0
+    for done, path in enumerate(paths, 1):
         try:
             _measure(path, pipeline, recipe, collected, stride)
-        except (FrameError, EngineFault) as error:
+        except FrameError as error:
             collected.refused[path.name] = error.message
+        progress(done, len(paths), path.name)
     pixels = np.concatenate(collected.pixels) if collected.pixels else np.empty(0, np.float32)
     return Measured(
         names=tuple(collected.names),
@@ -71,7 +80,20 @@ def measure_folder(recipe: Recipe, engine: Engine, folder: Path, track: Track | 
         refused=collected.refused,
         built_model=tuple(collected.built_model),
         files=len(paths),
+        repeated=tuple(collected.repeated),
+        pictures=tuple(collected.pictures),
     )
+
+
+def require_bad_images(folder: Path) -> None:
+    """ConfigError if there is none. Asked before the good frames are measured: a wrong name must not cost those minutes."""
+    try:
+        found = image_files(folder)
+    except OSError as error:
+        raise ConfigError(f"cannot be listed ({error.strerror})", where=str(folder), remedy="name a folder of images") from None
+    if not found:
+        remedy = "put bad frames of this view there (png, jpg, bmp, tif), or leave --bad out"
+        raise ConfigError("holds no image", where=str(folder), remedy=remedy)
 
 
 def _measure(path: Path, pipeline: ViewPipeline, recipe: Recipe, collected: _Collected, stride: int) -> None:
@@ -81,23 +103,27 @@ def _measure(path: Path, pipeline: ViewPipeline, recipe: Recipe, collected: _Col
         collected.built_model.append(path.name)
         raise FrameError(f"{_BUILT_THE_MODEL} {recipe.bundle.name}")
     picture = hashlib.sha256(image.tobytes()).hexdigest()
-    if picture in collected.pictures:
-        raise FrameError(f"is the same picture as {collected.pictures[picture]}")
-    collected.pictures[picture] = path.name
-    alignment = pipeline.align(image)
-    if not alignment.trusted:
+    if picture in collected.seen:
+        collected.repeated.append(path.name)
+        raise FrameError(f"is the same picture as {collected.seen[picture]}")
+    collected.seen[picture] = path.name
+    judged = pipeline.judge(image)
+    alignment, measurement = judged.alignment, judged.measurement
+    if alignment is not None and not alignment.trusted:
         broken = "; ".join(map(str, alignment.broken)) or "no finite homography"
         raise FrameError(f"does not register ({broken})")
-    measurement = pipeline.measure(image, alignment)
+    if measurement is None:
+        raise FrameError(judged.judgement.reason.detail if judged.judgement.reason else "cannot be judged")
     if measurement.smoothed is None or measurement.score is None or not np.isfinite(measurement.score):
         raise FrameError(measurement.fault or "gave a score that is no number")
     collected.names.append(path.name)
     collected.sha256.append(digest)
     collected.scores.append(measurement.score)
-    collected.pixels.append(measurement.smoothed[measurement.judged][::stride])
+    collected.pictures.append(picture)
+    if stride:
+        collected.pixels.append(measurement.smoothed[measurement.judged][::stride])
 
 
 def _stride(frames: int, recipe: Recipe) -> int:
-    """Every pixel while they fit into 200 MB, else every n-th: neighbours in a smoothed map tell the same."""
     width, height = recipe.bundle.manifest.size_wh
     return max(1, -(-frames * width * height // MAX_POOLED))

@@ -1,4 +1,7 @@
-"""Thresholds of a recipe from good frames, on the masked and smoothed map that the station will judge."""
+"""Thresholds of a recipe from its frames, on the masked and smoothed map that the station will judge.
+
+`take_thresholds` = `measure` + `make_card` + save. Whoever wants to see first what a card would do stops before the save.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,31 @@ from pathlib import Path
 import numpy as np
 
 from calibration import methods
-from calibration.frames import Measured, Track, measure_folder
+from calibration.frames import Measured, measure_folder, require_bad_images
+from calibration.progress import Progress, silent
+from calibration.trace import Signature, Trace
 from edge.bundle import Bundle
 from edge.engines.base import Engine, EngineIdentity
-from edge.errors import ConfigError
-from edge.recipe import CardEngine, Content, Recipe, ThresholdCard, load_recipe, save
-from edge.recipe.document import Person, RecipeFile, Sentence
-from edge.recipe.reading import CHALLENGE
-from edge.schema import Closed
+from edge.errors import ConfigError, RecipeError
+from edge.recipe import CardEngine, Content, Recipe, RecipeFile, ThresholdCard, load_recipe, save
+from edge.recipe.card import BadFrames, Optimum
+from edge.recipe.reading import CHALLENGE, current_version
+
+__all__ = ["Measurements", "Signature", "Taken", "make_card", "measure", "save_card", "take_thresholds"]
 
 MAX_REFUSED_SHARE = 0.5
 EngineOf = Callable[[Bundle], Engine]
 """Makes the engine of a bundle; it is opened and closed as a context manager."""
 
 
-class Signature(Closed):
-    """Who takes the thresholds, and why; both go on the card."""
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """A recipe's frames, measured on an engine. bad: those of a folder of labelled bad frames, if one was given."""
 
-    who: Person
-    why: Sentence
+    recipe: Recipe
+    identity: EngineIdentity
+    good: Measured
+    bad: Measured | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,30 +56,49 @@ def take_thresholds(
     signature: Signature,
     *,
     open_engine: EngineOf,
-    track: Track | None = None,
+    progress: Progress = silent,
     camera_settings_hash: str | None = None,
+    bad_folder: Path | None = None,
+    trace: Trace | None = None,
 ) -> Taken:
-    """Measure the good frames of a folder and save the recipe with a new card as a new version.
+    """Measure the frames of a folder and save the recipe with a new card as a new version.
 
-    Raises RecipeError, BundleError, EngineFault, and
-    ConfigError for frames that give no thresholds; nothing is written then, nor if `track` cancels.
+    Raises RecipeError, BundleError, EngineFault, ConfigError for frames that give no thresholds, and what `progress` and
+    `trace` raise: nothing is written then.
     """
+    found = measure(recipe_path, folder, open_engine=open_engine, progress=progress, bad_folder=bad_folder)
+    card = make_card(found.recipe, found.good, method, signature, found.identity, camera_settings_hash, found.bad)
+    return Taken(card, save_card(found.recipe, card, trace), found.good)
+
+
+def measure(
+    recipe_path: Path,
+    folder: Path,
+    *,
+    open_engine: EngineOf,
+    progress: Progress = silent,
+    bad_folder: Path | None = None,
+) -> Measurements:
+    """Measure good frames, and bad ones where there are any; nothing is written. Raises as `take_thresholds`."""
     recipe = load_recipe(recipe_path)
+    if bad_folder is not None:
+        require_bad_images(bad_folder)
     with open_engine(recipe.bundle) as engine:
-        measured = measure_folder(recipe, engine, folder, track)
+        good = measure_folder(recipe, engine, folder, progress)
+        check_enough(good, folder)
+        bad = measure_folder(recipe, engine, bad_folder, progress, keep_pixels=False) if bad_folder else None
         identity = engine.identity
-    check_enough(measured, folder)
-    card = make_card(recipe, measured, method, signature, identity, camera_settings_hash)
-    return Taken(card, _save(recipe, card, signature), measured)
+    if bad is not None and bad_folder is not None:
+        _check_bad(good, bad, bad_folder)
+    return Measurements(recipe, identity, good, bad)
 
 
 def check_enough(measured: Measured, folder: Path) -> None:
     """ConfigError unless the frames can carry thresholds; it names what stands in the way."""
     where, usable = str(folder), len(measured.scores)
-    same = sum("is the same picture as" in why for why in measured.refused.values())
+    same = len(measured.repeated)
     failed = len(measured.refused) - len(measured.built_model) - same
-    first = next(iter(measured.refused.items()), None)
-    example = f", first {first[0]}: {first[1]}" if first else ""
+    example = _first_refusal(measured)
     if usable < methods.MIN_FRAMES and measured.built_model:
         names = _listed(measured.built_model)
         message = f"{len(measured.built_model)} images built the model ({names}), {usable} others are usable"
@@ -83,7 +111,8 @@ def check_enough(measured: Measured, folder: Path) -> None:
         raise ConfigError(f"{failed} of {usable + failed} images are refused{example}", where=where, remedy=remedy)
     if usable < methods.MIN_FRAMES:
         message = f"{usable} usable frames of {measured.files} images{example}"
-        raise ConfigError(message, where=where, remedy=f"give at least {methods.MIN_FRAMES} good frames")
+        remedy = f"give at least {methods.MIN_FRAMES} good frames: {methods.MIN_FRAMES - usable} more"
+        raise ConfigError(message, where=where, remedy=remedy)
     if min(measured.scores) == max(measured.scores):
         message = f"all {usable} frames have the same score {measured.scores[0]:g}, so they say nothing of the next"
         raise ConfigError(message, where=where, remedy="look whether the masks leave anything to judge, and at the bundle")
@@ -96,24 +125,28 @@ def make_card(
     signature: Signature,
     identity: EngineIdentity,
     camera_settings_hash: str | None = None,
+    bad: Measured | None = None,
 ) -> ThresholdCard:
-    """The card of these measurements; nothing is written."""
+    """The card of these measurements; nothing is written. ConfigError: the method cannot work with these frames."""
     scores = np.array(measured.scores, np.float64)
-    image_level = methods.image_threshold(scores, method)
+    bad_scores = None if bad is None else np.array(bad.scores, np.float64)
     in_map_units = recipe.score_rule.kind != "graph"
+    levels = methods.take_levels(scores, measured.pixels, method, in_map_units=in_map_units, bad=bad_scores)
     order = np.argsort(scores, kind="stable")
     return ThresholdCard.sealed(
-        schema=1,
+        schema=2,
         view=recipe.view,
         method=method.kind,
         parameters=method.parameters(len(scores)),
-        image_threshold=image_level,
-        pixel_threshold=methods.pixel_threshold(measured.pixels, method, image_level if in_map_units else None),
+        image_threshold=levels.image,
+        pixel_threshold=levels.pixel,
         frames=len(scores),
         scores=tuple(float(score) for score in scores[order]),
         image=methods.figures(scores),
         pixel=methods.figures(measured.pixels),
-        false_alarms=methods.false_alarms(scores, image_level),
+        false_alarms=levels.false_alarms,
+        fit=levels.fit,
+        bad=None if bad is None else bad_frames(bad, measured, levels.image, method),
         score_rule=recipe.score_rule,
         hashes=recipe.hashes.model_copy(update={"camera": camera_settings_hash}),
         engine=CardEngine(
@@ -128,37 +161,78 @@ def make_card(
     )
 
 
-def describe(taken: Taken) -> str:
-    """The card as a technician reads it."""
-    card, count = taken.card, taken.card.frames
-    alarms, margin = card.false_alarms, card.parameters.margin
-    name = {
-        "max": "the highest of",
-        "quantile": f"the {card.parameters.quantile} quantile of",
-        "sigma": f"mean + {card.parameters.sigma} standard deviations of",
-    }[card.method]
-    added = f", + {margin:.3g} x spread {methods.spread(np.array(card.scores)):.3g}" if margin else ""
-    lines = [f"refused {file}: {why}" for file, why in card.refused.items()]
-    lines += [
-        f"scores {card.scores[0]:.4g} .. {card.scores[-1]:.4g}, median {card.image.median:.4g}",
-        f"image threshold {card.image_threshold:.4g} ({name} {count} scores{added})",
-        f"pixel threshold {card.pixel_threshold:.4g}",
-        f"expected false alarms: at most {1000 * alarms.expected:.0f} of 1000 good frames "
-        f"({100 * alarms.confidence:g} % interval {1000 * alarms.low:.0f} .. {1000 * alarms.high:.0f}"
-        f"{', not counting the margin' if margin else ''})",
-        f"{count} frames can promise no less than {1000 * alarms.bound:.0f} of 1000; "
-        f"{methods.frames_needed(0.01, alarms.confidence)} would promise 10",
-        f"card {card.sha256[:12]} in version {taken.version:04d}, taken by {card.who}: {card.why}",
-    ]
-    return "\n".join(lines) + "\n"
+def bad_frames(bad: Measured, good: Measured, threshold: float, method: methods.Method) -> BadFrames:
+    """What labelled bad frames say of a threshold, and where the optimum between good and bad would be."""
+    scores = np.array(bad.scores, np.float64)
+    order = np.argsort(scores, kind="stable")
+    missed, low, high = methods.missed_share(scores, threshold)
+    return BadFrames(
+        frames=len(scores),
+        scores=tuple(float(score) for score in scores[order]),
+        frame_sha256=tuple(bad.sha256[index] for index in order),
+        missed=missed,
+        low=low,
+        high=high,
+        optimum=optimum_or_none(good, bad, method),
+        refused=bad.refused,
+    )
 
 
-def _save(recipe: Recipe, card: ThresholdCard, signature: Signature) -> int:
-    update = {"created_by": signature.who, "created_at": card.when, "why": signature.why, "restored_from": None}
+def optimum_or_none(good: Measured, bad: Measured, method: methods.Method) -> Optimum | None:
+    """The cost-weighted optimum; None where the frames are too few or their scores do not tell good from bad."""
+    try:
+        return methods.cost_optimum(np.array(good.scores), np.array(bad.scores), method)
+    except ConfigError:
+        return None
+
+
+def save_card(recipe: Recipe, card: ThresholdCard, trace: Trace | None = None) -> int:
+    """Save the recipe with this card as a new version and put it in force; its number.
+
+    RecipeError: it cannot be written, or another version was put in force since `recipe` was loaded, whose masks or
+    reference would be undone without a word. trace: told before the version is in force; what it raises stops it.
+    """
+    now = current_version(recipe.path)
+    if now != recipe.version:
+        message = f"version {now:04d} was put in force while the thresholds of {recipe.version:04d} were taken"
+        raise RecipeError(message, where=str(recipe.path), remedy="nothing was saved: take the thresholds again")
+    if trace is not None:
+        trace("thresholds", str(recipe.path), card.who, card.why, essentials(recipe.card), essentials(card))
+    update = {"created_by": card.who, "created_at": card.when, "why": card.why, "restored_from": None}
     document = RecipeFile.model_validate({**recipe.document.model_dump(by_alias=True), **update})
     challenge = recipe.folder / CHALLENGE
     kept = challenge if challenge.is_dir() else None
     return save(recipe.path, Content(document, recipe.bundle, recipe.reference, recipe.masks, card, kept))
+
+
+def essentials(card: ThresholdCard | None) -> dict[str, object]:
+    """What the trace of a change keeps of a card; empty for none."""
+    if card is None:
+        return {}
+    return {
+        "card": card.sha256,
+        "method": card.method,
+        "parameters": card.parameters.model_dump(mode="json"),
+        "image_threshold": card.image_threshold,
+        "pixel_threshold": card.pixel_threshold,
+        "frames": card.frames,
+    }
+
+
+def _check_bad(good: Measured, bad: Measured, folder: Path) -> None:
+    if not bad.scores:
+        message = f"none of {bad.files} images is usable{_first_refusal(bad)}"
+        raise ConfigError(message, where=str(folder), remedy="give bad frames of this view that register")
+    names = dict(zip(good.pictures, good.names, strict=True))
+    both = [name for name, picture in zip(bad.names, bad.pictures, strict=True) if picture in names]
+    if both:
+        message = f"{len(both)} images are among the good frames too ({_listed(tuple(both))})"
+        raise ConfigError(message, where=str(folder), remedy="a frame is good or bad: take it out of one of the folders")
+
+
+def _first_refusal(measured: Measured) -> str:
+    first = next(iter(measured.refused.items()), None)
+    return f", first {first[0]}: {first[1]}" if first else ""
 
 
 def _listed(names: tuple[str, ...]) -> str:

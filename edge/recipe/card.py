@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AwareDatetime, Field, FiniteFloat, ValidationInfo, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 from typing_extensions import Self
 
 from edge.recipe.document import Person, Sentence, Sha256, hash_of
@@ -12,6 +20,23 @@ from edge.schema import Closed
 from edge.settings.judging import Limits, ScoreRule
 
 Share = Annotated[float, Field(ge=0, le=1)]
+MethodName = Literal["max", "quantile", "sigma", "conformal", "extreme", "cost"]
+_FIRST_METHODS = frozenset({"max", "quantile", "sigma"})
+
+
+class _Grown(Closed):
+    """A part of the card that got fields after cards were in use.
+
+    A later field is None where it says nothing, and is then left out of the file: the hash of an older card holds.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_unused_later_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        return {name: value for name, value in fields.items() if value is not None or name not in _LATER_FIELDS}
+
+
+_LATER_FIELDS = frozenset({"alpha", "rate", "miss_cost", "bad_share", "interval", "fit", "bad"})
 
 
 class CardEngine(Closed):
@@ -64,20 +89,29 @@ class Figures(Closed):
     histogram: Histogram
 
 
-class Parameters(Closed):
-    """How the thresholds follow from the scores; docs/recipe.md has the formulas. None: not used by the method."""
+class Parameters(_Grown):
+    """How the thresholds follow from the scores; docs/thresholds.md has the formulas. None: not used by the method.
+
+    alpha: the rate that conformal promises. rate: the rate that extreme aims at. miss_cost: false alarms that one miss is
+    worth, and bad_share: the share of bad frames on the line, of cost.
+    """
 
     quantile: float | None = Field(None, gt=0, lt=1)
     sigma: FiniteFloat | None = Field(None, ge=0)
     margin: FiniteFloat = Field(0.0, ge=0)
+    alpha: float | None = Field(None, gt=0, lt=1)
+    rate: float | None = Field(None, gt=0, lt=1)
+    miss_cost: FiniteFloat | None = Field(None, gt=0)
+    bad_share: float | None = Field(None, gt=0, lt=1)
 
 
-class FalseAlarms(Closed):
+class FalseAlarms(_Grown):
     """What this many good frames say of the share of good frames that will be alarmed.
 
     expected: the mean. low, high: two-sided interval at `confidence`. bound: the least rate that this many frames could
     rule out, one-sided at `confidence`. Exact for exchangeable frames, before any margin, which only lowers the rate.
-    above: calibration frames whose own score is above the threshold.
+    above: calibration frames whose own score is above the threshold. interval "bootstrap": expected, low and high are
+    those of a fitted tail; the bound never leans on a model.
     """
 
     expected: Share
@@ -86,16 +120,74 @@ class FalseAlarms(Closed):
     bound: Share
     confidence: float = Field(0.95, gt=0, lt=1)
     above: int = Field(0, ge=0)
+    interval: Literal["bootstrap"] | None = None
 
 
-class ThresholdCard(Closed):
-    """`card.json`. scores: the image scores of the frames, rising. sha256: of everything else on the card, so that a
-    number changed by hand is noticed. before: sha256 of the card that this one replaced.
+class TailFit(Closed):
+    """A generalised Pareto distribution fitted to what the image scores have beyond `start`.
+
+    exceedances: how many scores that is. anderson_darling: the distance of fit and scores; p_value: the share of samples
+    of the fitted tail itself that lie as far from their own fit (parametric bootstrap of `bootstraps` samples).
     """
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    start: FiniteFloat
+    exceedances: int = Field(ge=1)
+    shape: FiniteFloat
+    scale: FiniteFloat = Field(gt=0)
+    anderson_darling: FiniteFloat
+    p_value: Share
+    bootstraps: int = Field(ge=1)
+
+
+class Optimum(Closed):
+    """The threshold of least expected cost between good and bad frames, with its bootstrap interval at 95 %.
+
+    cost_per_1000: in false alarms, for 1000 frames of the line. alarmed: good frames above it; missed: bad ones not above.
+    """
+
+    threshold: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    cost_per_1000: FiniteFloat = Field(ge=0)
+    miss_cost: FiniteFloat = Field(gt=0)
+    bad_share: float = Field(gt=0, lt=1)
+    alarmed: int = Field(ge=0)
+    missed: int = Field(ge=0)
+
+
+class BadFrames(Closed):
+    """What the labelled bad frames say of the card's image threshold. scores: rising.
+
+    missed: those not above it; low, high: Clopper-Pearson interval of the share of misses at 95 %. optimum: None where
+    the scores do not tell the two kinds apart.
+    """
+
+    frames: int = Field(ge=1, le=100_000)
+    scores: tuple[FiniteFloat, ...]
+    frame_sha256: tuple[Sha256, ...]
+    missed: int = Field(ge=0)
+    low: Share
+    high: Share
+    optimum: Optimum | None = None
+    refused: dict[str, str] = Field({}, max_length=100_000)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not len(self.scores) == len(self.frame_sha256) == self.frames:
+            raise ValueError("scores, frame_sha256 and frames of the bad frames disagree")
+        return self
+
+
+class ThresholdCard(_Grown):
+    """`card.json`. scores: the image scores of the frames, rising. sha256: of everything else on the card, so that a
+    number changed by hand is noticed. before: sha256 of the card that this one replaced.
+
+    Schema 2 has more methods, the fit of a tail, and bad frames; cards of schema 1 stay readable and in force.
+    """
+
+    schema_version: Literal[1, 2] = Field(1, alias="schema")
     view: str
-    method: Literal["max", "quantile", "sigma"]
+    method: MethodName
     parameters: Parameters
     image_threshold: FiniteFloat
     pixel_threshold: FiniteFloat
@@ -104,6 +196,8 @@ class ThresholdCard(Closed):
     image: Figures
     pixel: Figures
     false_alarms: FalseAlarms
+    fit: TailFit | None = None
+    bad: BadFrames | None = None
     score_rule: ScoreRule
     hashes: Hashes
     engine: CardEngine
@@ -119,6 +213,9 @@ class ThresholdCard(Closed):
     def _is_whole(self, info: ValidationInfo) -> Self:
         if not len(self.scores) == len(self.frame_sha256) == self.frames:
             raise ValueError("scores, frame_sha256 and frames disagree")
+        later = self.method not in _FIRST_METHODS or self.fit is not None or self.bad is not None
+        if self.schema_version == 1 and later:
+            raise ValueError(f"schema 1 knows neither method {self.method!r} nor a fit nor bad frames")
         sealing = bool(info.context and info.context.get("sealing"))
         if not sealing and self.sha256 != self.content_hash():
             raise ValueError("the card was changed after it was made: take new thresholds, or restore the file")
@@ -133,6 +230,11 @@ class ThresholdCard(Closed):
     def content_hash(self) -> str:
         """SHA-256 over the canonical JSON of everything but `sha256`."""
         return hash_of(self.model_dump(mode="json", by_alias=True, exclude={"sha256"}))
+
+    @property
+    def headroom(self) -> float:
+        """How far the image threshold lies above the highest score of a good frame; below 0 where it condemns some."""
+        return self.image_threshold - self.scores[-1]
 
     def limits(self, min_area_px: float = 0.0) -> Limits:
         """What a frame is held to."""

@@ -22,7 +22,7 @@ scores_of = st.lists(st.floats(-100, 1000, width=32), min_size=5, max_size=300).
 methods_of = st.builds(
     Method,
     kind=st.sampled_from(["max", "quantile", "sigma"]),
-    quantile=st.floats(0.5, 0.999),
+    quantile=st.floats(0.95, 0.999),
     sigma=st.floats(0, 6),
     margin=st.one_of(st.none(), st.floats(0, 10)),
 )
@@ -156,6 +156,12 @@ def test_figures_are_those_of_the_values():
     [
         {"kind": "mode"},
         {"kind": "quantile", "quantile": 1.0},
+        {"kind": "quantile", "quantile": 0.9},
+        {"kind": "conformal", "alpha": 0.0},
+        {"kind": "conformal", "alpha": 0.9},
+        {"kind": "extreme", "rate": 0.2},
+        {"kind": "cost", "miss_cost": 0},
+        {"kind": "cost", "bad_share": 1.0},
         {"kind": "sigma", "sigma": math.nan},
         {"kind": "max", "margin": -1},
     ],

@@ -7,12 +7,15 @@ from calibration.__main__ import main
 from calibration.methods import Method
 from calibration.thresholds import Signature, take_thresholds
 from edge.bundle import Bundle
+from edge.errors import Cancelled
 from edge.parts import make_engine
 from edge.pipeline import ViewPipeline
 from edge.recipe import load_recipe, stale, versions
 from edge.settings.engines import OnnxRuntimeSettings
 from edge.types import Outcome
 from tests.calibration.scene import shot, write, write_shots
+
+MAX = Method(kind="max")
 
 
 def take(recipe, images, *more: str, method: str = "max") -> int:
@@ -166,34 +169,25 @@ def test_half_a_recipe_is_refused(built, recipe, capsys):
     assert "masks.yaml: file not found" in failed(capsys, take(recipe, built / "good"))
 
 
-class Cancelled(Exception):
-    pass
-
-
 def test_cancelled_half_way_nothing_is_written(built, recipe):
-    def track(paths):
-        yield from paths[:4]
-        raise Cancelled
+    def progress(done, total, what):
+        if done == 4:
+            raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        take_thresholds(
-            recipe, built / "good", Method(kind="max"), Signature(who="A", why="w"), open_engine=engine_of, track=track
-        )
+        take_thresholds(recipe, built / "good", MAX, Signature(who="A", why="w"), open_engine=engine_of, progress=progress)
     assert versions(recipe) == (1,)
     assert not list(recipe.rglob(".new-*"))
 
 
-def test_every_file_is_tracked_in_order(built, recipe):
+def test_progress_is_told_of_every_file_in_order(built, recipe):
     seen = []
 
-    def track(paths):
-        for path in paths:
-            seen.append(path.name)
-            yield path
+    def progress(done, total, what):
+        seen.append((done, total, what))
 
-    taken = take_thresholds(
-        recipe, built / "good", Method(kind="max"), Signature(who="A", why="w"), open_engine=engine_of, track=track
-    )
-    assert seen == [f"{number:03d}.png" for number in range(20, 28)]
+    signature = Signature(who="A", why="w")
+    taken = take_thresholds(recipe, built / "good", MAX, signature, open_engine=engine_of, progress=progress)
+    assert seen == [(index, 8, f"{index + 19:03d}.png") for index in range(1, 9)]
     assert taken.version == 2
-    assert taken.measured.names == tuple(seen)
+    assert taken.measured.names == tuple(name for _, _, name in seen)
