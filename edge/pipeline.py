@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import heatmap, masks, registration, scoring, verdict
-from edge.bundle import Crop
+from edge import heatmap, masks, registration, scoring, symmetry, verdict
+from edge.bundle import Bundle, Crop
 from edge.engines.base import Engine
-from edge.errors import EngineFault, FrameError
+from edge.errors import EngineFault, FrameError, RecipeError
 from edge.recipe import Recipe, stale
 from edge.settings.judging import Limits
+from edge.settings.symmetry import SymmetrySettings
 from edge.types import (
     Alignment,
     AnomalyMap,
@@ -78,6 +79,7 @@ class ViewPipeline:
     """One recipe on one opened engine. One thread uses it.
 
     camera_hash: hash of the camera settings in force, None where unknown (files): then they are not part of staleness.
+    RecipeError: the recipe has a symmetric part that its reference does not show, or a bundle that cannot use it.
     """
 
     def __init__(self, recipe: Recipe, engine: Engine, camera_hash: str | None = None) -> None:
@@ -97,6 +99,13 @@ class ViewPipeline:
         self.map_to_reference: Homography = np.asarray(np.linalg.inv(self.reference_to_map), np.float64)
         self.judged_area = masks.judged_area(recipe.masks, self.reference_size_wh, self._size_wh, self.map_to_reference)
         on_reference = ~masks.rasterise(recipe.masks, self.reference_size_wh)
+        self._part: symmetry.SymmetricPart | None = None
+        if recipe.symmetry is not None:
+            self._part = check_symmetry(bundle, reference, recipe.symmetry, str(recipe.path))
+        if self._part is not None and self._part.settings.pose == "free":
+            # What does not turn with the part cannot be compared with a reference that is turned to fit it.
+            on_reference &= self._part.disc(self.reference_size_wh)
+            self.judged_area &= self._part.disc(self._size_wh, self.map_to_reference)
         self.reference = registration.Reference(reference, recipe.registration, on_reference)
         self._fill, _ = registration.register(
             reference, self.reference_to_map, self._size_wh, self._field_wh, self._kernel, self._resample
@@ -137,9 +146,22 @@ class ViewPipeline:
             found, wanted = ("colour" if axes == 3 else "grey" for axes in (image.ndim, self.recipe.reference.ndim))
             remedy = "set the camera's pixel format as it was when the reference was taken"
             raise FrameError(f"the frame is {found}, the recipe's reference {wanted}", where=self.recipe.view, remedy=remedy)
+        if self._part is not None and self._part.settings.pose == "free":
+            return self._align_free(image, self._part)
         alignment = registration.align(image, self.reference, self._previous)
         self._previous = alignment.frame_to_reference if alignment.trusted else None
+        if self._part is not None and alignment.trusted:
+            posed, _ = registration.warp(image, alignment.frame_to_reference, self.reference_size_wh)
+            alignment = replace(alignment, gates=(*alignment.gates, *self._part.proof(posed)))
         return alignment
+
+    def _align_free(self, image: ImageU8, part: symmetry.SymmetricPart) -> Alignment:
+        """The symmetry says where the part lies and how it is turned; the registration proves it on what is left."""
+        pose = part.pose(image)
+        posed, _ = registration.warp(image, pose.frame_to_reference, self.reference_size_wh)
+        alignment = registration.align(posed, self.reference)
+        matrix = alignment.frame_to_reference @ pose.frame_to_reference
+        return replace(alignment, frame_to_reference=matrix, gates=(*pose.gates, *alignment.gates))
 
     def measure(self, image: ImageU8, alignment: Alignment, watch: Stopwatch | None = None) -> Measurement:
         """The smoothed anomaly map of an aligned frame. Raises EngineFault."""
@@ -150,11 +172,15 @@ class ViewPipeline:
                 image, frame_to_map, self._size_wh, self._field_wh, self._kernel, self._resample, self._fill
             )
             judged = self.judged_area & covered
+        pairs = [(model_image, self._fill)]
+        if self._part is not None:
+            with watch.stage("reference"):
+                median = self._part.median_of(model_image, self._fill, self.reference_to_map)
+            compared = model_image if self._part.settings.ideal == "frame" else median
+            pairs = [(model_image, median), (compared, self._fill)]
         with watch.stage("infer"):
-            outputs = self._engine.infer(self._feed(model_image, judged))
-            if "anomaly_map" not in outputs:
-                raise EngineFault("gave no anomaly_map", where=self._bundle_name, remedy="export the bundle again")
-            anomaly_map = self._to_map(outputs["anomaly_map"], outputs.get("image_score"))
+            maps = [self._infer(shown, reference, judged) for shown, reference in pairs]
+            anomaly_map = maps[0] if len(maps) == 1 else self._worst(maps)
         with watch.stage("judge"):
             fault = scoring.fault(anomaly_map, judged, self._rule)
             smoothed = None if fault else scoring.smooth(anomaly_map.scores, judged, self._rule)
@@ -209,17 +235,39 @@ class ViewPipeline:
                 smoothed=measurement.smoothed,
             )
 
-    def _feed(self, model_image: ImageU8, judged: MaskBool) -> dict[str, NDArray[np.uint8]]:
-        feed = {"image": _three_channels(model_image)[None]}
+    def _infer(self, shown: ImageU8, reference: ImageU8, judged: MaskBool) -> AnomalyMap:
+        feed: dict[str, NDArray[np.uint8]] = {"image": _three_channels(shown)[None]}
         if "reference" in self._inputs:
-            feed["reference"] = _three_channels(self._fill)[None]
+            feed["reference"] = _three_channels(reference)[None]
         if "keep" in self._inputs:
             feed["keep"] = judged.astype(np.uint8)[None]
-        return feed
+        outputs = self._engine.infer(feed)
+        if "anomaly_map" not in outputs:
+            raise EngineFault("gave no anomaly_map", where=self._bundle_name, remedy="export the bundle again")
+        return self._to_map(outputs["anomaly_map"], outputs.get("image_score"))
+
+    def _worst(self, maps: Sequence[AnomalyMap]) -> AnomalyMap:
+        """Pixel by pixel the highest score of all; NaN wherever one is NaN, so that no fault of one hides behind another."""
+        scores = [each.scores for each in maps]
+        singles = [each.image_score for each in maps]
+        alike = all(each.shape == scores[0].shape and each.dtype == scores[0].dtype for each in scores)
+        if not alike or (None in singles and any(single is not None for single in singles)):
+            raise EngineFault("gave maps of two kinds", where=self._bundle_name, remedy="restart the station")
+        single = None if None in singles else float(np.max(np.array(singles, np.float64)))
+        return replace(maps[0], scores=np.asarray(np.maximum.reduce(scores)), image_score=single)
 
     def _to_map(self, scores: NDArray[np.float32], image_score: NDArray[np.float32] | None) -> AnomalyMap:
         single = None if image_score is None else float(np.asarray(image_score).reshape(-1)[0])
         return AnomalyMap(scores[0] if scores.ndim == 3 else scores, self.map_to_reference, self._bundle_name, single)
+
+
+def check_symmetry(bundle: Bundle, reference: ImageU8, settings: SymmetrySettings, where: str) -> symmetry.SymmetricPart:
+    """The symmetric part of a recipe. RecipeError: the bundle takes no reference, or this one does not show the part."""
+    if all(spec.name != "reference" for spec in bundle.manifest.inputs):
+        remedy = "choose a bundle of a family that compares two images (lineclear-export comparison)"
+        message = f"a symmetric part needs a reference, and bundle {bundle.name} takes none"
+        raise RecipeError(message, where=where, remedy=remedy)
+    return symmetry.SymmetricPart(reference, settings, where)
 
 
 def picture_of(image: ImageU8, judgement: Judgement, judged: Judged | None, title: str = "") -> heatmap.Picture:

@@ -14,6 +14,7 @@ from edge.schema import Closed
 from edge.settings.judging import ScoreRule
 from edge.settings.mqtt import TopicLevel, topic_level
 from edge.settings.registration import RegistrationSettings
+from edge.settings.symmetry import SymmetrySettings
 from edge.types import Homography
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -27,8 +28,9 @@ class RecipeFile(Closed):
     """One version's `recipe.yaml`.
 
     reference_to_model: homography from the pixels of this recipe's reference to those of the image on which the bundle
-    was built (same size); identity where they are one image. score: overrides the manifest's rule. restored_from: the
-    version that a rollback brought back.
+    was built (same size); identity where they are one image. symmetry: the part looks the same when it is turned, and is
+    held against its own rotational median too. score: overrides the manifest's rule. restored_from: the version that a
+    rollback brought back.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -39,6 +41,7 @@ class RecipeFile(Closed):
     reference_sha256: Sha256
     registration: RegistrationSettings = RegistrationSettings()
     reference_to_model: tuple[Row, Row, Row] = IDENTITY
+    symmetry: SymmetrySettings | None = None
     score: ScoreRule | None = None
     min_area_px: FiniteFloat = Field(16.0, ge=0)
     created_by: Person

@@ -15,6 +15,7 @@ from edge.recipe.document import RecipeFile, hash_of
 from edge.schema import load_yaml, read_json, validate
 from edge.settings.judging import MaskPolygon, MasksFile, ScoreRule
 from edge.settings.registration import RegistrationSettings
+from edge.settings.symmetry import SymmetrySettings
 from edge.types import Homography, ImageU8
 
 CURRENT, VERSIONS, BUNDLES = "current", "versions", "bundles"
@@ -60,6 +61,11 @@ class Recipe:
     def registration(self) -> RegistrationSettings:
         """How frames are brought onto the reference."""
         return self.document.registration
+
+    @property
+    def symmetry(self) -> SymmetrySettings | None:
+        """How the part repeats when it is turned, None where it does not."""
+        return self.document.symmetry
 
     @property
     def score_rule(self) -> ScoreRule:
@@ -175,6 +181,8 @@ def _hashes(document: RecipeFile, masks: tuple[MaskPolygon, ...], bundle: Bundle
         "settings": document.registration.model_dump(mode="json"),
         "reference_to_model": document.reference_to_model,
     }
+    if document.symmetry is not None:  # left out where there is none, so that no card from before it is stale
+        registration["symmetry"] = document.symmetry.model_dump(mode="json")
     rule = document.score or bundle.manifest.score
     return Hashes(
         bundle=bundle.content_hash,
