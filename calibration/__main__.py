@@ -11,7 +11,9 @@ from typing import Final
 from edge.cli.terminal import Parser, run_command
 
 PROG = "lineclear-calibrate"
-COMMANDS: Final = ("recipe", "reference", "thresholds", "card", "labels", "rollback")
+COMMANDS: Final = (
+    "collect", "reference", "recipe", "thresholds", "preview", "card", "rollback", "drift", "labels",
+)  # fmt: skip
 
 EPILOG = """\
 exit status:

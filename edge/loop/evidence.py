@@ -1,0 +1,92 @@
+"""From a verdict to its evidence: what the archive keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edge.archive import Archive, Evidence
+from edge.heatmap import encode, overlay
+from edge.pipeline import Judged, picture_of
+from edge.publishers.payloads import clearance_body, verdict_body
+from edge.types import Clearance, Frame, Verdict
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """The clearance that a verdict was made for."""
+
+    batch: str = ""
+    product: str = ""
+    request_id: str = ""
+
+
+class EvidenceKeeper:
+    """Hands verdicts and clearances to the archive; never blocks, never raises.
+
+    occasion_of: what a clearance_id stands for, while its clearance runs.
+    """
+
+    def __init__(self, archive: Archive, max_width: int, occasion_of: Callable[[str], Occasion]) -> None:
+        self._archive = archive
+        self._max_width = max_width
+        self._occasion_of = occasion_of
+
+    def verdict(self, verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
+        """Frame, overlay, raw map and the document as it was published."""
+        origin, judgement = verdict.origin, verdict.judgement
+        occasion = self._occasion_of(verdict.clearance_id) if verdict.clearance_id else Occasion()
+        measurement = judged.measurement if judged is not None else None
+        evidence = Evidence(
+            result_id=verdict.result_id,
+            kind="verdict",
+            outcome=verdict.outcome.value,
+            reason=verdict.reason.code.value if verdict.reason else "",
+            decided_at=verdict.decided_at,
+            document=verdict_body(verdict),
+            view=verdict.view,
+            batch=occasion.batch,
+            product=occasion.product or origin.product,
+            clearance_id=verdict.clearance_id,
+            request_id=occasion.request_id,
+            recipe=origin.recipe,
+            recipe_version=origin.recipe_version,
+            score=judgement.score,
+            threshold=judgement.threshold,
+        )
+        if frame is not None:
+            evidence = replace(evidence, frame=frame.image, overlay=self._overlay(verdict, frame, judged))
+        if measurement is not None:
+            raw = measurement.anomaly_map
+            evidence = replace(
+                evidence, anomaly_map=raw.scores, judged=measurement.judged, map_to_reference=raw.map_to_reference
+            )
+        self._archive.submit(evidence)
+
+    def clearance(self, clearance: Clearance, clearance_id: str) -> None:
+        """The clearance's document as it was published; its verdicts came before."""
+        self._archive.submit(
+            Evidence(
+                result_id=clearance.result_id,
+                kind="clearance",
+                outcome=clearance.outcome.value,
+                reason="",
+                decided_at=clearance.decided_at,
+                document=clearance_body(clearance),
+                batch=clearance.batch,
+                product=clearance.product,
+                clearance_id=clearance_id,
+                request_id=clearance.request_id,
+            )
+        )
+
+    def _overlay(self, verdict: Verdict, frame: Frame, judged: Judged | None) -> Callable[[], tuple[bytes, str]]:
+        """Drawn later, in the archive's thread; the frame lies in the camera's ring, which does not wait for that."""
+        image = frame.image.copy()
+
+        def draw() -> tuple[bytes, str]:
+            title = f"{verdict.view}  {verdict.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+            picture = overlay(picture_of(image, verdict.judgement, judged, title), self._max_width)
+            return encode(picture, "jpeg"), "image/jpeg"
+
+        return draw
