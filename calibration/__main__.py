@@ -12,7 +12,8 @@ from edge.cli.terminal import Parser, run_command
 
 PROG = "lineclear-calibrate"
 COMMANDS: Final = (
-    "collect", "reference", "recipe", "thresholds", "preview", "card", "rollback", "drift", "labels",
+    "collect", "reference", "recipe", "thresholds", "preview", "challenge", "card", "rollback", "drift",
+    "labels", "evaluate", "sweep", "compare",
 )  # fmt: skip
 
 EPILOG = """\
@@ -23,9 +24,11 @@ exit status:
   3  bad use or bad input; one line on standard error says what, where, and what to do; nothing was changed
 
 examples:
-  lineclear-calibrate recipe --view front --reference good/000.png --bundle bundles/front --out recipes/front
-  lineclear-calibrate thresholds --recipe recipes/front --images held-back --method quantile --who "A. Meier" --why "new lamp"
-  lineclear-calibrate rollback --recipe recipes/front --version 2 --who "A. Meier" --why "lamp went back"
+  lineclear-calibrate collect --config station.yaml --view front --count 40 --out good/front
+  lineclear-calibrate recipe --view front --reference good/front/000.png --bundle bundles/front --out recipes/front
+  lineclear-calibrate thresholds --recipe recipes/front --images good/front --method quantile --config station.yaml \\
+      --who "A. Meier" --why "new lamp"
+  lineclear-calibrate card show recipes/front
 """
 
 

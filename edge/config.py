@@ -12,9 +12,11 @@ from typing_extensions import Self
 
 from edge.errors import ConfigError
 from edge.schema import Closed, read_yaml, validate
+from edge.settings.archive import ArchiveSettings
+from edge.settings.audit import AuditSettings
 from edge.settings.cameras import CameraSettings, ProcessSettings, is_live, source_key, trigger_mode
+from edge.settings.clearance import ClearanceConfig
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
-from edge.settings.judging import VoteRule
 from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
 from edge.settings.triggers import TriggerSettings
 
@@ -39,13 +41,6 @@ class ViewConfig(Closed):
         return trigger_mode(self.camera) == "software"
 
 
-class ClearanceConfig(Closed):
-    """How a clearance is reached: votes per view, and how long a view may take."""
-
-    vote: VoteRule = VoteRule()
-    timeout_s: float = Field(10.0, gt=0, le=600)
-
-
 class PicturesConfig(Closed):
     """Overlays over MQTT: of which verdicts, in which format, how wide at most."""
 
@@ -61,6 +56,12 @@ class HealthConfig(Closed):
     prometheus_port: int | None = Field(None, ge=1, le=65535)
 
 
+class ChangeoverConfig(Closed):
+    """warm_engines_mb: memory for the engines of products that are not in force, so that they come back at once."""
+
+    warm_engines_mb: float = Field(1024.0, ge=0, le=1_000_000)
+
+
 class StationConfig(Closed):
     """One box and its cameras."""
 
@@ -71,6 +72,9 @@ class StationConfig(Closed):
     publisher: PublisherSettings
     views: dict[TopicLevel, ViewConfig] = Field(min_length=1, max_length=64)
     clearance: ClearanceConfig = ClearanceConfig()
+    changeover: ChangeoverConfig = ChangeoverConfig()
+    archive: ArchiveSettings = ArchiveSettings()
+    audit: AuditSettings = AuditSettings()
     pictures: PicturesConfig = PicturesConfig()
     health: HealthConfig = HealthConfig()
 

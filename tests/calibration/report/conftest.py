@@ -1,0 +1,3 @@
+from tests.calibration.evaluate.conftest import labelled, masked, swept
+
+__all__ = ["labelled", "masked", "swept"]
