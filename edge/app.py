@@ -6,25 +6,30 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import start_http_server
 
+from edge.archive import Archive, Purge
+from edge.audit import Action, AuditLog
 from edge.cameras.supervision import SupervisedCamera
-from edge.changeover import Place, Seats
-from edge.clearance import Clearances, ClearanceSettings, Sequence
+from edge.changeover import Changeover, Place, ProductFile, Seats, Trace, named
+from edge.clearance import Clearances, Connections, open_clearances
 from edge.config import StationConfig, ViewConfig
 from edge.errors import ConfigError
 from edge.health import Health
-from edge.loop import Identity, PictureSettings, Reporter, Seating, Station, ViewSetup
+from edge.loop import EvidenceKeeper, Identity, PictureSettings, Reporter, Seating, Station, ViewSetup, Witness
 from edge.parts import make_engine, make_publisher
 from edge.publishers.base import Publisher
 from edge.publishers.state_lock import StateLock
 from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
+from edge.trail import Trail
+from edge.types import Clearance, Speaker
 
 log = logging.getLogger(__name__)
 
@@ -39,43 +44,94 @@ class Assembly:
 
     station: Station
     clearances: Clearances
+    changeover: Changeover
     publisher: Publisher
 
 
 @contextmanager
 def assemble(config: StationConfig, product: str | None = None) -> Iterator[Assembly]:
-    """The station of `config`, running until the context ends. product: selects the recipes, else the config's.
+    """The station of `config`, running until the context ends. product: selects the recipes, else the one that was selected
+    last, else the config's.
 
     Raises StationBusy, OutboxError and ConfigError. A recipe or an engine that cannot be used does not stop the
-    station: its view is UNDECIDED and says why.
+    station: its view is UNDECIDED and says why. Nor does an archive or an audit log that cannot be written: alarms say so,
+    and without the log no clearance is answered.
     """
     state_dir = Path(config.state_dir)
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot be made ({error.strerror})", where=str(state_dir), remedy="correct state_dir") from None
-    health = Health()
-    publisher = make_publisher(config.publisher, config.station, state_dir)
-    places = tuple(
-        Place(name, view.recipe, camera_name(view.camera), hash_of_camera(view.camera)) for name, view in config.views.items()
-    )
-    seats = Seats(places, lambda bundle: make_engine(config.engine, bundle))
-    seatings, engines = seats.all((product if product is not None else config.product) or "")
-    views = tuple(_view(name, view, seatings[name]) for name, view in config.views.items())
-    reporter = Reporter(publisher, _identity(config), config.health.interval_s, _now)
-    pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
-    station = Station(views, engines, publisher, health, pictures, reporter, _now)
-    settings = ClearanceSettings(config.clearance.vote, config.clearance.timeout_s)
-    products = {view.name: view.origin.product for view in views}
     with ExitStack() as stack:
         lock = StateLock(state_dir / "station")
         lock.acquire()
         stack.callback(lock.release)
-        if config.health.prometheus_port is not None:
-            _serve_metrics(config.health.prometheus_port, health, stack)
-        stack.enter_context(station)
-        sequence = Sequence(state_dir / "clearance-sequence.json")
-        yield Assembly(station, Clearances(station.ask, products, publisher, sequence, settings, _now), publisher)
+        yield _assembled(config, state_dir, product, stack)
+
+
+def _assembled(config: StationConfig, state_dir: Path, product: str | None, stack: ExitStack) -> Assembly:
+    identity, health = _identity(config), Health()
+    publisher = make_publisher(config.publisher, config.station, state_dir)
+    trail = Trail(AuditLog(config.audit.folder(state_dir), config.audit), state_dir / "in-force.json", _now)
+    archive = Archive(config.archive.folder(state_dir), config.archive, _now, partial(_purged, trail))
+    keeper = EvidenceKeeper(archive, config.pictures.max_width)
+    kept = ProductFile(state_dir / "product.json")
+    if product is None:
+        product = kept.read() or config.product or ""
+    seats = Seats(_places(config), lambda bundle: make_engine(config.engine, bundle))
+    seatings, engines = seats.all(product)
+    views = tuple(_view(name, view, seatings[name]) for name, view in config.views.items())
+    witnesses = (_witness(trail, archive),)
+    reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses)
+    pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
+    warm_bytes = int(config.changeover.warm_engines_mb * 1e6)
+    station = Station(views, engines, publisher, health, pictures, reporter, _now, warm_bytes, keeper.verdict)
+    recipes = {name: named(seating) for name, seating in seatings.items()}
+    if config.health.prometheus_port is not None:
+        _serve_metrics(config.health.prometheus_port, health, stack)
+    stack.enter_context(archive)
+    trail.started(identity.topic, identity.versions, identity.config_hash, recipes)
+    stack.callback(trail.stopped, identity.topic, "")
+    stack.enter_context(station)
+
+    def answered(clearance: Clearance) -> None:
+        trail.answered(clearance)
+        keeper.clearance(clearance)
+
+    connections = Connections(
+        checks=(trail.fitness,),
+        on_progress=keeper.occasion,
+        on_result=answered,
+        speaker=Speaker(identity.topic, identity.versions, identity.config_hash),
+    )
+    clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, connections, _now))
+    changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, _trace(trail), trail.changed_over)
+    return Assembly(station, clearances, changeover, publisher)
+
+
+def _places(config: StationConfig) -> tuple[Place, ...]:
+    return tuple(
+        Place(name, view.recipe, camera_name(view.camera), hash_of_camera(view.camera)) for name, view in config.views.items()
+    )
+
+
+def _purged(trail: Trail, purge: Purge) -> None:
+    trail.change(Action.PURGE, who="archive", subject="archive", why=purge.why, before=None, after=purge.document())
+
+
+def _witness(trail: Trail, archive: Archive) -> Witness:
+    def alarms() -> dict[str, str | None]:
+        trail.watch_clock()
+        return {"audit": trail.alarm, "evidence": archive.alarm}
+
+    return Witness(lambda: {**trail.health(), **archive.health()}, alarms)
+
+
+def _trace(trail: Trail) -> Trace:
+    def trace(product: str, before: Mapping[str, str], after: Mapping[str, str], who: str, why: str) -> None:
+        trail.change(Action.CHANGEOVER, who=who, subject=product, why=why, before=dict(before), after=dict(after))
+
+    return trace
 
 
 def _serve_metrics(port: int, health: Health, stack: ExitStack) -> None:

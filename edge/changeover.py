@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 PATTERN = "{product}"
 SWITCH_TIMEOUT_S = 300.0
-Trace = Callable[[str, Mapping[str, str], Mapping[str, str]], None]
-"""(product, recipes before, recipes after), each `view -> name version`; raises to forbid the change."""
+Trace = Callable[[str, Mapping[str, str], Mapping[str, str], str, str], None]
+"""(product, recipes before, recipes after, who, why), recipes as `view -> name version`; raises to forbid the change."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,20 @@ class Changeover:
         in_force: Mapping[str, Seating],
         guard: Callable[[], AbstractContextManager[object]],
         trace: Trace | None = None,
+        settled: Callable[[Mapping[str, str] | None], None] = lambda _: None,
     ) -> None:
-        """product, in_force: what the station started with."""
+        """product, in_force: what the station started with. trace: told before anything changes; settled: told the recipes
+        once they are in force, or None if the change that was announced did not come about.
+        """
         self._station = station
         self._seats = seats
         self._kept = kept
         self._guard = guard
         self._trace = trace
+        self._settled = settled
         self._lock = threading.Lock()
         self._product = product
-        self._recipes = {view: _named(seating) for view, seating in in_force.items()}
+        self._recipes = {view: named(seating) for view, seating in in_force.items()}
 
     @property
     def selected(self) -> Selected:
@@ -164,7 +168,7 @@ class Changeover:
         with self._lock:
             return Selected(self._product, dict(self._recipes), changed=False)
 
-    def select(self, product: str) -> Selected:
+    def select(self, product: str, *, who: str, why: str) -> Selected:
         """Put the recipes of `product` in force, or none of them (SwitchRefused names each view that stands in the way).
 
         The product in force already: its recipes are read again, so that a new version comes into force.
@@ -174,21 +178,26 @@ class Changeover:
         except ValueError as error:
             raise SwitchRefused({"product": str(error)}) from None
         with self._lock:
-            return self._apply(product)
+            return self._apply(product, who, why)
 
-    def reload(self) -> Selected:
+    def reload(self, *, who: str, why: str) -> Selected:
         """Read the recipes of the product in force again."""
         with self._lock:
-            return self._apply(self._product)
+            return self._apply(self._product, who, why)
 
-    def _apply(self, product: str) -> Selected:
+    def _apply(self, product: str, who: str, why: str) -> Selected:
         with self._guard():
             seatings, engines = self._seats.all(product)
             _refuse_strangers(seatings, product)
-            after = {view: _named(seating) for view, seating in seatings.items()}
+            after = {view: named(seating) for view, seating in seatings.items()}
             if self._trace is not None:
-                self._trace(product, dict(self._recipes), after)
-            self._switch(seatings, engines)
+                self._trace(product, dict(self._recipes), after, who, why)
+            try:
+                self._switch(seatings, engines)
+            except LineclearError:
+                self._settled(None)
+                raise
+            self._settled(after)
             changed = (product, after) != (self._product, self._recipes)
             self._product, self._recipes = product, after
             if product:
@@ -218,7 +227,8 @@ def _refuse_strangers(seatings: Mapping[str, Seating], product: str) -> None:
         raise SwitchRefused(problems)
 
 
-def _named(seating: Seating) -> str:
+def named(seating: Seating) -> str:
+    """A seating's recipe as `name version`."""
     version = seating.origin.recipe_version
     return seating.origin.recipe if version is None else f"{seating.origin.recipe} {version:04d}"
 

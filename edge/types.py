@@ -6,6 +6,7 @@ map column vectors (x, y, 1). Images are uint8, RGB where they have colour. Arra
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -29,11 +30,12 @@ class Outcome(str, Enum):
 
 
 class ClearanceOutcome(str, Enum):
-    """What is known of the station from all its views."""
+    """What is known of the station from all its views. RELEASED_BY: a person answered for what did not pass; never CLEAR."""
 
     CLEAR = "CLEAR"
     NOT_CLEAR = "NOT_CLEAR"
     UNDECIDED = "UNDECIDED"
+    RELEASED_BY = "RELEASED_BY"
 
 
 class ReasonCode(str, Enum):
@@ -54,6 +56,11 @@ class ReasonCode(str, Enum):
     NOT_RECORDED = "not_recorded"
     VOTE_SPLIT = "vote_split"
     STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    NOT_FIT = "not_fit"
+    DISK_LOW = "disk_low"
+    CHALLENGE_MISSING = "challenge_missing"
+    CHALLENGE_FAILED = "challenge_failed"
     INTERNAL = "internal"
 
 
@@ -254,18 +261,97 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class ViewParts:
+    """What a view was judged with when a clearance looked. hashes: part (recipe, bundle, reference, card, ...) -> SHA-256."""
+
+    camera: str = ""
+    product: str = ""
+    recipe: str = ""
+    recipe_version: int | None = None
+    bundle: str = ""
+    engine: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChallengeImage:
+    """One known frame of a view: what it must give, and what it gave. sha256: of its PNG file."""
+
+    file: str
+    sha256: str
+    expected: Outcome
+    got: Outcome
+    reason: Reason | None = None
+    score: float | None = None
+    threshold: float | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """True if the station saw in it what a person knows to be there."""
+        return self.got is self.expected
+
+
+@dataclass(frozen=True)
+class ChallengeResult:
+    """One view's known good and known bad frames, judged as if its camera had given them.
+
+    key: hash of everything that the answer depends on (recipe version, card, bundle, engine, software): with another key
+    this result says nothing.
+    """
+
+    view: str
+    at: datetime
+    key: str
+    images: tuple[ChallengeImage, ...]
+
+    @property
+    def failed(self) -> tuple[ChallengeImage, ...]:
+        """The frames that did not give what they must."""
+        return tuple(image for image in self.images if not image.as_expected)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A named person answers for one view that did not pass. snapshot: result_id of the live frame they looked at."""
+
+    who: str
+    why: str
+    at: datetime
+    snapshot: str
+
+
+@dataclass(frozen=True)
 class ViewResult:
-    """What k-of-n voting made of one view's verdicts in a clearance."""
+    """What k-of-n voting made of one view's verdicts in a clearance.
+
+    challenge: the evidence that this view could tell good from bad. release: who answered for it, where it did not pass.
+    """
 
     view: str
     outcome: Outcome
     reason: Reason | None
     verdicts: tuple[Verdict, ...]
+    parts: ViewParts | None = None
+    challenge: ChallengeResult | None = None
+    release: Release | None = None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Which station, software and configuration speak."""
+
+    topic: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    config_hash: str = ""
 
 
 @dataclass(frozen=True)
 class Clearance:
-    """One verdict for the station from all its views. sequence only ever grows, so that a PLC never reads an old one."""
+    """One verdict for the station from all its views. sequence only ever grows, so that a PLC never reads an old one.
+
+    reasons: why the station as a whole could not be believed. previous: result_id of the clearance that this one answers
+    (a check again, or a release). stage_ms: where the time went, until it was decided.
+    """
 
     result_id: str
     request_id: str
@@ -278,3 +364,12 @@ class Clearance:
     requested_at: datetime
     decided_at: datetime
     note: str = ""
+    reasons: tuple[Reason, ...] = ()
+    previous: str | None = None
+    speaker: Speaker = field(default_factory=Speaker)
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_simulated(self) -> bool:
+        """True if one frame or one engine was simulated: such a clearance releases nothing."""
+        return any(verdict.origin.is_simulated for view in self.views for verdict in view.verdicts)

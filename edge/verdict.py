@@ -117,14 +117,25 @@ def vote(judgements: Sequence[Judgement], rule: VoteRule) -> tuple[Outcome, Reas
     return Outcome.UNDECIDED, Reason(ReasonCode.VOTE_SPLIT, detail)
 
 
-def clear(results: Sequence[ViewResult], expected_views: Collection[str]) -> ClearanceOutcome:
-    """NOT_CLEAR if any view fails; CLEAR only if exactly the expected views are there, once each, and all pass."""
-    if any(result.outcome is Outcome.FAIL for result in results):
+def clear(results: Sequence[ViewResult], expected_views: Collection[str], unfit: Collection[Reason] = ()) -> ClearanceOutcome:
+    """NOT_CLEAR if any view fails; CLEAR only if exactly the expected views are there, once each, all pass, and nothing
+    speaks against the station itself. A view that a person released keeps its outcome and no longer stands in the way,
+    but then the answer is RELEASED_BY.
+    """
+    open_views = [result for result in results if result.release is None]
+    if any(result.outcome is Outcome.FAIL for result in open_views):
         return ClearanceOutcome.NOT_CLEAR
     complete = bool(expected_views) and sorted(result.view for result in results) == sorted(set(expected_views))
-    if complete and all(result.outcome is Outcome.PASS for result in results):
-        return ClearanceOutcome.CLEAR
-    return ClearanceOutcome.UNDECIDED
+    if not complete or unfit or any(result.outcome is not Outcome.PASS for result in open_views):
+        return ClearanceOutcome.UNDECIDED
+    return ClearanceOutcome.CLEAR if len(open_views) == len(results) else ClearanceOutcome.RELEASED_BY
+
+
+def recorded(
+    outcome: str, reason: Reason | None, score: float | None, threshold: float | None, regions: Sequence[Region] = ()
+) -> Judgement:
+    """A judgement that this station made and wrote down, read back; nothing is decided again. ValueError: no outcome."""
+    return Judgement(Outcome(outcome), reason, score, threshold, None, tuple(regions))
 
 
 def _level_below(highest: float, limits: Limits) -> float:

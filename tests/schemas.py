@@ -16,6 +16,7 @@ TOPICS = {
     r"view/[^/]+/result": "result",
     r"view/[^/]+/image/[^/]+/meta": "image",
     r"clearance/result": "clearance",
+    r"clearance/state": "clearance-state",
     r"state": "state",
     r"health": "health",
     r"alarm/[a-z][a-z0-9_]*": "alarm",

@@ -24,6 +24,7 @@ from tests.station_parts import Event, ScriptedCamera, make_recipe, make_station
 
 CLEAN = Event(with_noise(scene(), 1))
 VIEWS = ("front", "back")
+SIGNED = {"who": "A. Meier", "why": "next batch"}
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +69,12 @@ def judged(station: Station) -> set[Outcome]:
 def test_all_views_switch_together_and_go_on_judging(recipes: Path, tmp_path: Path) -> None:
     with running(recipes, tmp_path) as (station, changeover):
         assert judged(station) == {Outcome.PASS}
-        selected = changeover.select("ibuprofen")
+        selected = changeover.select("ibuprofen", **SIGNED)
         assert selected.changed
         assert products(station) == dict.fromkeys(VIEWS, "ibuprofen")
         assert judged(station) == {Outcome.PASS}
-        assert not changeover.select("ibuprofen").changed
-        assert not changeover.reload().changed
+        assert not changeover.select("ibuprofen", **SIGNED).changed
+        assert not changeover.reload(**SIGNED).changed
     assert ProductFile(tmp_path / "product.json").read() == "ibuprofen"
 
 
@@ -85,7 +86,7 @@ def test_a_product_that_lacks_a_view_is_refused_by_name_and_nothing_changes(reci
     with running(recipes, tmp_path) as (station, changeover):
         before = {name: view.seating for name, view in station.views.items()}
         with pytest.raises(SwitchRefused, match=named):
-            changeover.select(product)
+            changeover.select(product, **SIGNED)
         assert {name: view.seating for name, view in station.views.items()} == before
         assert changeover.selected.product == "aspirin"
         assert judged(station) == {Outcome.PASS}
@@ -97,7 +98,7 @@ def test_a_recipe_of_another_product_in_the_folder_is_refused(recipes: Path, tmp
     with running(recipes, tmp_path) as (station, changeover):
         changeover._seats = Seats(places(tmp_path), simulated)
         with pytest.raises(SwitchRefused, match="is for product 'ibuprofen', not 'wrong'"):
-            changeover.select("wrong")
+            changeover.select("wrong", **SIGNED)
         assert products(station) == dict.fromkeys(VIEWS, "aspirin")
 
 
@@ -111,14 +112,14 @@ def test_an_engine_that_fails_refuses_the_whole_changeover(recipes: Path, tmp_pa
 
     with running(recipes, tmp_path, broken) as (station, changeover):
         with pytest.raises(SwitchRefused, match="engine_fault: bundle x: golden vectors differ"):
-            changeover.select("ibuprofen")
+            changeover.select("ibuprofen", **SIGNED)
         assert judged(station) == {Outcome.PASS}
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\nb", " a", "$SYS", "x" * 81, "a\0b", "+"])
 def test_what_cannot_name_a_product_never_becomes_a_path(recipes: Path, tmp_path: Path, name: str) -> None:
     with running(recipes, tmp_path) as (_, changeover), pytest.raises(SwitchRefused, match="product: "):
-        changeover.select(name)
+        changeover.select(name, **SIGNED)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,22 +139,22 @@ def test_a_running_clearance_forbids_it(recipes: Path, tmp_path: Path) -> None:
 
     with running(recipes, tmp_path, guard=busy) as (station, changeover):
         with pytest.raises(LineclearError, match="r-1"):
-            changeover.select("ibuprofen")
+            changeover.select("ibuprofen", **SIGNED)
         assert products(station) == dict.fromkeys(VIEWS, "aspirin")
 
 
 def test_a_change_that_cannot_be_audited_is_not_made(recipes: Path, tmp_path: Path) -> None:
-    seen: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = []
+    seen: list[tuple[str, Mapping[str, str], Mapping[str, str], str]] = []
 
-    def trace(product: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-        seen.append((product, before, after))
+    def trace(product: str, before: Mapping[str, str], after: Mapping[str, str], who: str, why: str) -> None:
+        seen.append((product, before, after, f"{who}: {why}"))
         raise RecipeError("the audit log is full")
 
     with running(recipes, tmp_path, trace=trace) as (station, changeover):
         with pytest.raises(RecipeError, match="audit log is full"):
-            changeover.select("ibuprofen")
+            changeover.select("ibuprofen", **SIGNED)
         assert products(station) == dict.fromkeys(VIEWS, "aspirin")
-    assert [product for product, _, _ in seen] == ["ibuprofen"]
+    assert [(product, signed) for product, _, _, signed in seen] == [("ibuprofen", "A. Meier: next batch")]
     assert seen[0][2] == {"front": "front 0002", "back": "back 0002"}
 
 
@@ -169,7 +170,7 @@ def test_a_judge_that_does_not_answer_is_not_switched_later(recipes: Path, tmp_p
         holding = station._desk.call(work, LineclearError("stopped"))
         assert held.wait(20)
         with pytest.raises(SwitchRefused, match="did not answer"):
-            changeover.select("ibuprofen")
+            changeover.select("ibuprofen", **SIGNED)
         hold.set()
         holding.result(20)
         assert judged(station) == {Outcome.PASS}
@@ -180,7 +181,7 @@ def test_a_stopped_station_refuses(recipes: Path, tmp_path: Path) -> None:
     with running(recipes, tmp_path) as (_, changeover):
         pass
     with pytest.raises(SwitchRefused, match="the station is stopped"):
-        changeover.select("ibuprofen")
+        changeover.select("ibuprofen", **SIGNED)
 
 
 def test_a_recipe_that_is_not_there_at_the_start_is_a_seating_that_says_so(recipes: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from edge import config
 from edge.cli import manual
-from edge.settings import engines, mqtt
+from edge.settings import clearance, engines, mqtt
 from edge.settings.cameras import ProcessSettings
 from edge.settings.judging import VoteRule
 from edge.settings.triggers import TriggerSettings
@@ -27,9 +27,12 @@ BLOCKS = {
     "views.<name>": config.ViewConfig,
     "views.<name>.trigger": TriggerSettings,
     "views.<name>.process": ProcessSettings,
-    "clearance": config.ClearanceConfig,
+    "clearance": clearance.ClearanceConfig,
     "clearance.vote": VoteRule,
+    "clearance.challenge": clearance.ChallengeConfig,
+    "clearance.review": clearance.ReviewConfig,
     "pictures": config.PicturesConfig,
+    "changeover": config.ChangeoverConfig,
     "health": config.HealthConfig,
 }
 BROKER_BLOCKS = {

@@ -13,7 +13,7 @@ from typing import Final
 from edge.cli import manual
 from edge.cli.terminal import Parser, run_command, say
 
-COMMANDS: Final = ("run", "check", "judge", "validate", "recipe", "archive", "audit", "doctor", "demo")
+COMMANDS: Final = ("run", "check", "challenge", "judge", "validate", "recipe", "archive", "audit", "doctor", "demo")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,14 +1,16 @@
 """The station's threads: one grabber per view, one judge, one picture maker; one trigger, one verdict, always."""
 
 from edge.loop.engines import EngineOffer
+from edge.loop.evidence import EvidenceKeeper
 from edge.loop.judging import Examined
 from edge.loop.pictures import PictureSettings
-from edge.loop.report import Identity, Reporter
+from edge.loop.report import Identity, Reporter, Witness
 from edge.loop.seating import Seating, ViewSetup
 from edge.loop.station import Station, SwitchRefused
 
 __all__ = [
     "EngineOffer",
+    "EvidenceKeeper",
     "Examined",
     "Identity",
     "PictureSettings",
@@ -17,4 +19,5 @@ __all__ = [
     "Station",
     "SwitchRefused",
     "ViewSetup",
+    "Witness",
 ]

@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from edge.archive import Archive, Evidence
 from edge.heatmap import encode, overlay
 from edge.pipeline import Judged, picture_of
+from edge.publishers.clearance_payloads import ClearanceProgress
 from edge.publishers.payloads import clearance_body, verdict_body
-from edge.types import Clearance, Frame, Verdict
+from edge.types import Clearance, Frame, ImageU8, Verdict
+
+REMEMBERED = 8
+"""Clearances whose last verdicts may still be on their way."""
 
 
 @dataclass(frozen=True)
@@ -22,20 +26,25 @@ class Occasion:
 
 
 class EvidenceKeeper:
-    """Hands verdicts and clearances to the archive; never blocks, never raises.
+    """Hands verdicts and clearances to the archive; never blocks, never raises."""
 
-    occasion_of: what a clearance_id stands for, while its clearance runs.
-    """
-
-    def __init__(self, archive: Archive, max_width: int, occasion_of: Callable[[str], Occasion]) -> None:
+    def __init__(self, archive: Archive, max_width: int) -> None:
+        """max_width: of the overlays, in pixels."""
         self._archive = archive
         self._max_width = max_width
-        self._occasion_of = occasion_of
+        self._occasions: dict[str, Occasion] = {}
+
+    def occasion(self, progress: ClearanceProgress) -> None:
+        """Hears how clearances come along: verdicts that are made for one are kept with its batch."""
+        if progress.result_id and progress.result_id not in self._occasions:
+            occasion = Occasion(progress.batch, progress.product, progress.request_id)
+            kept = list(self._occasions.items())[-REMEMBERED:]
+            self._occasions = {**dict(kept), progress.result_id: occasion}
 
     def verdict(self, verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
         """Frame, overlay, raw map and the document as it was published."""
         origin, judgement = verdict.origin, verdict.judgement
-        occasion = self._occasion_of(verdict.clearance_id) if verdict.clearance_id else Occasion()
+        occasion = self._occasions.get(f"clearance-{verdict.clearance_id}", Occasion())
         measurement = judged.measurement if judged is not None else None
         evidence = Evidence(
             result_id=verdict.result_id,
@@ -54,8 +63,13 @@ class EvidenceKeeper:
             score=judgement.score,
             threshold=judgement.threshold,
         )
+        if not self._archive.wants(evidence):
+            return
         if frame is not None:
-            evidence = replace(evidence, frame=frame.image, overlay=self._overlay(verdict, frame, judged))
+            # The frame lies in the camera's ring: one copy, for the archive and for the overlay that is drawn later.
+            image = frame.image.copy()
+            image.flags.writeable = False
+            evidence = replace(evidence, frame=image, overlay=self._overlay(verdict, image, judged))
         if measurement is not None:
             raw = measurement.anomaly_map
             evidence = replace(
@@ -63,7 +77,7 @@ class EvidenceKeeper:
             )
         self._archive.submit(evidence)
 
-    def clearance(self, clearance: Clearance, clearance_id: str) -> None:
+    def clearance(self, clearance: Clearance) -> None:
         """The clearance's document as it was published; its verdicts came before."""
         self._archive.submit(
             Evidence(
@@ -75,15 +89,12 @@ class EvidenceKeeper:
                 document=clearance_body(clearance),
                 batch=clearance.batch,
                 product=clearance.product,
-                clearance_id=clearance_id,
+                clearance_id=clearance.result_id.removeprefix("clearance-"),
                 request_id=clearance.request_id,
             )
         )
 
-    def _overlay(self, verdict: Verdict, frame: Frame, judged: Judged | None) -> Callable[[], tuple[bytes, str]]:
-        """Drawn later, in the archive's thread; the frame lies in the camera's ring, which does not wait for that."""
-        image = frame.image.copy()
-
+    def _overlay(self, verdict: Verdict, image: ImageU8, judged: Judged | None) -> Callable[[], tuple[bytes, str]]:
         def draw() -> tuple[bytes, str]:
             title = f"{verdict.view}  {verdict.decided_at:%Y-%m-%d %H:%M:%S} UTC"
             picture = overlay(picture_of(image, verdict.judgement, judged, title), self._max_width)

@@ -39,14 +39,30 @@ class Identity:
     config_hash: str
 
 
+@dataclass(frozen=True)
+class Witness:
+    """Another part of the station that has something to say: its figures for health, and its alarms by code."""
+
+    health: Callable[[], Mapping[str, float | int | str | bool | None]]
+    alarms: Callable[[], Mapping[str, str | None]]
+
+
 class Reporter:
     """Publishes state, health and alarms; one thread uses it."""
 
-    def __init__(self, publisher: Publisher, identity: Identity, interval_s: float, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        identity: Identity,
+        interval_s: float,
+        now: Callable[[], datetime],
+        witnesses: Sequence[Witness] = (),
+    ) -> None:
         self._publisher = publisher
         self._identity = identity
         self._interval_s = interval_s
         self._now = now
+        self._witnesses = tuple(witnesses)
         self._started = time.monotonic()
         self._last_health = float("-inf")
         self._last_state: tuple[StationStatus, tuple[ViewState, ...]] | None = None
@@ -64,10 +80,15 @@ class Reporter:
                 self._publish_state(status, states)
             alarms: dict[str, str | None] = {_alarm_code(view.name): None for view in views}
             alarms |= {_alarm_code(state.view): f"{state.view}: {state.reason}" for state in broken}
+            for witness in self._witnesses:
+                alarms |= witness.alarms()
             self._publish_alarms({**alarms, RESULTS_DROPPED: self._dropped})
             if time.monotonic() - self._last_health >= self._interval_s:
                 self._last_health = time.monotonic()
-                self._publish_health({**health.values(), **_camera_values(views), **self._publisher.health()})
+                values = {**health.values(), **_camera_values(views), **self._publisher.health()}
+                for witness in self._witnesses:
+                    values |= witness.health()
+                self._publish_health(values)
         except OutboxError as error:
             log.error("report_not_published why=%s", error)
 

@@ -26,12 +26,13 @@ from edge.errors import LineclearError
 from edge.health import Health
 from edge.loop.engines import EngineOffer, EngineRoom
 from edge.loop.grabber import Grabber
-from edge.loop.judging import Examined, JudgeDesk
+from edge.loop.judging import Examined, JudgeDesk, PictureSink
 from edge.loop.pictures import PictureMaker, PictureSettings
 from edge.loop.report import Reporter
 from edge.loop.seating import Seating, ViewSetup
+from edge.pipeline import Judged
 from edge.publishers.base import Publisher
-from edge.types import ImageU8, ReasonCode, Verdict
+from edge.types import Frame, ImageU8, ReasonCode, Verdict
 from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
@@ -62,8 +63,11 @@ class Station:
         reporter: Reporter,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         warm_bytes: int = 0,
+        evidence: PictureSink | None = None,
     ) -> None:
-        """engines: by the key that the views' seatings name. warm_bytes: what engines out of use may hold."""
+        """engines: by the key that the views' seatings name. warm_bytes: what engines out of use may hold. evidence: told
+        each verdict once it is recorded, in the thread that made it; must return at once.
+        """
         self.views = {view.name: view for view in views}
         self.health = health
         self._engines = engines
@@ -74,11 +78,21 @@ class Station:
         self._stop_judging = threading.Event()
         self._pictures = PictureMaker(pictures, publisher, health)
         limits = {view.name: max(view.trigger.queue_frames, 1) for view in views}
-        self._desk = JudgeDesk(self.views, limits, publisher, health, self._pictures.submit, now)
+        self._desk = JudgeDesk(self.views, limits, publisher, health, self._shown(evidence), now)
         self._grabbers = {v.name: Grabber(v.name, v.camera, v.trigger, self._desk, health, drains=v.drains) for v in views}
         self._threads: list[threading.Thread] = []
         self._engines_ready = threading.Event()
         self._stack = ExitStack()
+
+    def _shown(self, evidence: PictureSink | None) -> PictureSink:
+        if evidence is None:
+            return self._pictures.submit
+
+        def show(verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
+            self._pictures.submit(verdict, frame, judged)
+            evidence(verdict, frame, judged)
+
+        return show
 
     def __enter__(self) -> Self:
         """Open the outbox, the engines and the cameras, in that order: nothing can be judged that cannot be recorded."""

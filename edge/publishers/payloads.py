@@ -15,12 +15,26 @@ from typing import Any, Final
 
 from edge.publishers.base import Record, RecordKind
 from edge.settings.mqtt import topic_level
-from edge.types import Alignment, Box, Clearance, Judgement, Outcome, Reason, ReasonCode, Region, Verdict
+from edge.types import (
+    Alignment,
+    Box,
+    ChallengeResult,
+    Clearance,
+    Judgement,
+    Outcome,
+    Reason,
+    ReasonCode,
+    Region,
+    Verdict,
+    ViewParts,
+    ViewResult,
+)
 
 RESULT_SCHEMA: Final = "lineclear/result/1"
 CLEARANCE_SCHEMA: Final = "lineclear/clearance/1"
 IMAGE_SCHEMA: Final = "lineclear/image/1"
 MAX_REGIONS: Final = 100
+MAX_CLEARANCE_REGIONS: Final = 10
 # OPC 40100-1, ResultDataType.resultState: 1 completed, 3 aborted, 4 failed.
 _COMPLETED, _ABORTED, _FAILED = 1, 3, 4
 
@@ -90,24 +104,90 @@ def clearance_body(clearance: Clearance) -> dict[str, Any]:
         "requestId": clearance.request_id,
         "sequence": clearance.sequence,
         "outcome": clearance.outcome.value,
+        "isSimulated": clearance.is_simulated,
         "batch": clearance.batch,
         "product": clearance.product,
         "operator": clearance.operator,
         "note": clearance.note,
-        "views": [
-            {
-                "view": view.view,
-                "outcome": view.outcome.value,
-                "reason": _reason(view.reason),
-                "results": [
-                    {"resultId": verdict.result_id, "outcome": verdict.outcome.value, "score": finite(verdict.judgement.score)}
-                    for verdict in view.verdicts
-                ],
-            }
-            for view in clearance.views
-        ],
+        "previousResultId": clearance.previous,
+        "reasons": [_reason(reason) for reason in clearance.reasons],
+        "views": [_voted_view(view) for view in clearance.views],
+        "station": clearance.speaker.topic,
+        "versions": dict(clearance.speaker.versions),
+        "configHash": clearance.speaker.config_hash,
         "requestTime": utc_text(clearance.requested_at),
         "creationTime": utc_text(clearance.decided_at),
+        "stageMs": {stage: finite(spent) for stage, spent in clearance.stage_ms.items()},
+    }
+
+
+def worst_of(view: ViewResult) -> Verdict | None:
+    """The verdict whose regions stand for a view's: of those that failed, the one with the highest score."""
+    failed = [verdict for verdict in view.verdicts if verdict.outcome is Outcome.FAIL]
+    return max(failed, key=lambda verdict: finite(verdict.judgement.score) or 0.0) if failed else None
+
+
+def challenge_body(challenge: ChallengeResult) -> dict[str, Any]:
+    """What the known frames of one view gave."""
+    return {
+        "time": utc_text(challenge.at),
+        "key": challenge.key,
+        "passed": not challenge.failed,
+        "images": [
+            {
+                "file": image.file,
+                "sha256": image.sha256,
+                "expected": image.expected.value,
+                "got": image.got.value,
+                "reason": _reason(image.reason),
+                "score": finite(image.score),
+                "threshold": finite(image.threshold),
+            }
+            for image in challenge.images
+        ],
+    }
+
+
+def _voted_view(view: ViewResult) -> dict[str, Any]:
+    worst = worst_of(view)
+    found = sorted(worst.judgement.regions, key=_worst_first)[:MAX_CLEARANCE_REGIONS] if worst is not None else []
+    release = view.release
+    return {
+        "view": view.view,
+        "outcome": view.outcome.value,
+        "reason": _reason(view.reason),
+        "results": [_voted_frame(verdict) for verdict in view.verdicts],
+        "worstResultId": worst.result_id if worst is not None else None,
+        "regions": [region_body(region) for region in found],
+        "parts": _parts(view.parts) if view.parts is not None else None,
+        "challenge": challenge_body(view.challenge) if view.challenge is not None else None,
+        "release": {"who": release.who, "why": release.why, "time": utc_text(release.at), "snapshotId": release.snapshot}
+        if release is not None
+        else None,
+    }
+
+
+def _voted_frame(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "resultId": verdict.result_id,
+        "outcome": verdict.outcome.value,
+        "reason": _reason(verdict.reason),
+        "score": finite(verdict.judgement.score),
+        "threshold": finite(verdict.judgement.threshold),
+        "frameNumber": verdict.origin.frame,
+        "creationTime": utc_text(verdict.decided_at),
+    }
+
+
+def _parts(parts: ViewParts) -> dict[str, Any]:
+    return {
+        "camera": parts.camera,
+        "product": parts.product,
+        "recipe": parts.recipe,
+        "recipeVersion": parts.recipe_version,
+        "bundle": parts.bundle,
+        "engine": parts.engine,
+        "hashes": dict(parts.hashes),
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DECISIONS = {("Outcome", "PASS"), ("Outcome", "FAIL"), ("ClearanceOutcome", "CLEAR")}
+DECISIONS = {("Outcome", "PASS"), ("Outcome", "FAIL"), ("ClearanceOutcome", "CLEAR"), ("ClearanceOutcome", "RELEASED_BY")}
 # The demo's scenes state which answer they expect; nothing they hold is ever published.
 EXPECTATIONS = {ROOT / "edge" / "demo" / "story.py"}
 SOURCES = sorted(path for folder in ("edge", "calibration", "export") for path in (ROOT / folder).rglob("*.py"))

@@ -40,7 +40,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|export|verify")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|export|verify", help="what to do")
     place = "the station's YAML file, or the archive's folder"
 
     def action(name: str, summary: str, names: str = "CONFIG|FOLDER", meaning: str = place) -> argparse.ArgumentParser:

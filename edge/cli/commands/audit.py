@@ -38,7 +38,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="verify|show")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="verify|show", help="what to do")
     verify = actions.add_parser("verify", help="prove that nothing was changed", description=DESCRIPTION, epilog=EPILOG)
     verify.add_argument("--anchor", metavar="N:HASH", help="an entry that was known earlier and must still be there")
     show = actions.add_parser("show", help="print entries", description=DESCRIPTION, epilog=EPILOG)

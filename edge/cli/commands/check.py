@@ -8,7 +8,8 @@ from pathlib import Path
 SUMMARY = "one line-clearance check"
 
 DESCRIPTION = """\
-One line clearance: take fresh frames of every view, vote, and answer for the whole station.
+One line clearance: see whether the station is fit, challenge it if the config says so, take fresh frames of every view,
+vote, and answer for the whole station (docs/clearance.md).
 
 The station must not be running: the check opens the same cameras and the same state folder. The answer is recorded and
 published as any other.
@@ -18,7 +19,7 @@ EPILOG = """\
 exit status:
   0  CLEAR: every view passed
   1  NOT_CLEAR: a view failed
-  2  UNDECIDED: something is not known; each view says why. Never treat it as clear
+  2  UNDECIDED: something is not known, or the station is not fit; each view says why. Never treat it as clear
   3  there was no check: bad arguments, a wrong config, or another process runs this station
 
 example:

@@ -115,8 +115,7 @@ def test_a_clearance_that_cannot_be_recorded_is_undecided(recipes: dict[str, Rec
     (folder / "sequence.json").write_text("{broken")
     clearance = clear_with(recipes, folder, {view: [CLEAN] for view in VIEWS}, memory())
     assert clearance.outcome is ClearanceOutcome.UNDECIDED
-    assert clearance.views[-1].reason is not None
-    assert clearance.views[-1].reason.code is ReasonCode.NOT_RECORDED
+    assert clearance.reasons[-1].code is ReasonCode.NOT_RECORDED
     assert (
         clear_with(recipes, tmp_path, {v: [CLEAN] for v in VIEWS}, memory(fail_share=1.0)).outcome is ClearanceOutcome.UNDECIDED
     )

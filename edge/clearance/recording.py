@@ -1,0 +1,160 @@
+"""A clearance gets its number, is decided, and is durable before anyone hears of it; what a crash left open is closed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from edge.clearance.book import Book, Entry
+from edge.clearance.sequence import Sequence
+from edge.errors import OutboxError
+from edge.publishers.base import Publisher, Record, RecordKind
+from edge.publishers.clearance_payloads import read_clearance
+from edge.publishers.payloads import clearance_body, clearance_record
+from edge.types import Clearance, ClearanceOutcome, Outcome, Reason, ReasonCode
+from edge.verdict import clear
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = "the station ended while this was running: ask again, with a new request_id"
+
+
+class Recorder:
+    """Sequence, book and outbox together. views: those that a clearance must have, at any moment. book None: in memory."""
+
+    def __init__(
+        self,
+        book: Book | None,
+        sequence: Sequence,
+        publisher: Publisher,
+        views: Collection[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.book = book or Book().__enter__()
+        self._sequence = sequence
+        self._publisher = publisher
+        self._views = views
+        self._now = now
+
+    def answered(self, result_id: str) -> Clearance | None:
+        """The clearance with this identity as it was answered, None if it is unknown. OutboxError."""
+        entry = self.book.by_result(result_id)
+        return read_clearance(entry.body) if entry is not None and entry.body is not None else None
+
+    def newest(self) -> str:
+        """The identity of the last answer, "" before the first. OutboxError."""
+        entry = self.book.newest()
+        return entry.result_id if entry is not None else ""
+
+    @property
+    def last_sequence(self) -> int:
+        """The highest number that was given; 0 where it cannot be read (then none can be given either)."""
+        try:
+            return max(self._sequence.last, self.book.last_sequence())
+        except OutboxError:
+            return 0
+
+    def record(self, measured: Clearance) -> Clearance:
+        """The clearance decided, numbered and durable. If it could not be made durable it is not announced, and is never
+        CLEAR. measured: without number and outcome.
+        """
+        clearance = replace(measured, sequence=0, outcome=ClearanceOutcome.UNDECIDED)
+        try:
+            self.settle(busy=clearance.request_id)  # else an older answer could follow this one
+            number = self._sequence.next(above=self.book.last_sequence())
+            clearance = self._decided(clearance, number)
+            self.book.decide(clearance.request_id, number, clearance_body(clearance), clearance.decided_at)
+            self._publisher.publish(clearance_record(clearance))
+        except OutboxError as error:
+            return self._not_recorded(clearance, error)
+        try:
+            self.book.announce(clearance.request_id)
+        except OutboxError as error:
+            log.error("clearance_not_closed request_id=%s why=%s", clearance.request_id, error)  # settled by the next one
+        log.info(
+            "clearance outcome=%s sequence=%d request_id=%s batch=%r result_id=%s",
+            clearance.outcome.value,
+            clearance.sequence,
+            clearance.request_id,
+            clearance.batch,
+            clearance.result_id,
+        )
+        return clearance
+
+    def settle(self, busy: str = "") -> None:
+        """Close every request that is open without being at work (`busy`). OutboxError if that cannot be made durable.
+
+        A request that had no answer gets UNDECIDED(stopped). An answer that was decided stands if it was announced; if it
+        was not, its frames are old by now and nobody has heard of it: it becomes UNDECIDED(stopped).
+        """
+        for entry in self.book.unsettled():
+            if entry.request_id == busy:
+                continue
+            body = entry.body or self._interrupted(entry)
+            if body["outcome"] == ClearanceOutcome.UNDECIDED.value:
+                self._publisher.publish(_record(body))
+            else:
+                self._settle_decided(entry, body)
+            self.book.announce(entry.request_id)
+            log.warning("clearance_settled request_id=%s result_id=%s", entry.request_id, entry.result_id)
+
+    def _settle_decided(self, entry: Entry, body: Mapping[str, Any]) -> None:
+        """Nobody has heard of this answer unless the outbox knows it: then it refuses another one of the same result_id."""
+        read = read_clearance(body)
+        closed = self._decided(ended(read, Reason(ReasonCode.STOPPED, INTERRUPTED)), read.sequence)
+        try:
+            self._publisher.publish(clearance_record(closed))
+        except OutboxError:
+            self._publisher.publish(_record(body))  # known with the same contents; a disk that fails raises again
+        else:
+            self.book.decide(entry.request_id, closed.sequence, clearance_body(closed), closed.decided_at)
+
+    def _interrupted(self, entry: Entry) -> Mapping[str, Any]:
+        """The answer to a request that a former life never answered, written down with its number."""
+        asked = entry.asked
+        number = self._sequence.next(above=self.book.last_sequence())
+        blank = Clearance(
+            result_id=entry.result_id,
+            request_id=entry.request_id,
+            sequence=number,
+            outcome=ClearanceOutcome.UNDECIDED,
+            batch=asked["batch"],
+            product=asked["product"],
+            operator=asked["operator"],
+            views=(),
+            requested_at=entry.started_at,
+            decided_at=self._now(),
+            note=asked["note"],
+            reasons=(Reason(ReasonCode.STOPPED, INTERRUPTED),),
+            previous=asked["previous"],
+        )
+        body = clearance_body(blank)
+        self.book.decide(entry.request_id, number, body, blank.decided_at)
+        return body
+
+    def _decided(self, clearance: Clearance, number: int) -> Clearance:
+        outcome = clear(clearance.views, tuple(self._views), clearance.reasons)
+        return replace(clearance, sequence=number, outcome=outcome)
+
+    def _not_recorded(self, clearance: Clearance, error: OutboxError) -> Clearance:
+        log.error("clearance_not_recorded request_id=%s why=%s", clearance.request_id, error)
+        lost = self._decided(ended(clearance, Reason(ReasonCode.NOT_RECORDED, str(error))), clearance.sequence)
+        try:
+            if clearance.sequence:
+                self.book.decide(lost.request_id, lost.sequence, clearance_body(lost), lost.decided_at)
+        except OutboxError as again:
+            log.error("clearance_not_recorded request_id=%s why=%s", lost.request_id, again)
+        return replace(lost, sequence=0)
+
+
+def ended(clearance: Clearance, why: Reason) -> Clearance:
+    """A clearance that was cancelled, stopped or lost decides nothing, whatever its frames showed; they stay as evidence."""
+    views = tuple(replace(view, outcome=Outcome.UNDECIDED, reason=why, release=None) for view in clearance.views)
+    return replace(clearance, views=views, reasons=(*clearance.reasons, why))
+
+
+def _record(body: Mapping[str, Any]) -> Record:
+    return Record(RecordKind.CLEARANCE, "clearance/result", body, result_id=body["resultId"])
