@@ -2,9 +2,10 @@
 
     python -m benchmarks.sweep TASK [--cases NAME ...] [--bundle DIR] [--rounds N] [--json FILE] [--report DIR]
 
-TASK: leftovers (8 composed views, camera still and nudged in one set), pitting, hazelnut, dobot, piped. The model is the
-variation bundle, built here from good frames; thresholds come from other good frames; both are in `sweep_cases`. With
---bundle also a trained one, for one case. Prints Markdown for docs/results.md.
+TASK: leftovers (8 composed views, camera still and nudged in one set), pitting, hazelnut, dobot, cubes (those of dobot, each
+colour by itself), piped. The model is the variation bundle, built here from good frames; thresholds come from other good
+frames; both are in `sweep_cases`. With --bundle also a trained one, for one case. Prints Markdown for docs/evaluation.md: a
+table per case, then sections that sum up.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks import leftovers, sweep_cases
+from benchmarks import leftovers, sweep_cases, sweep_cubes
 from benchmarks.sweep_cases import Case
 from calibration.evaluate import Evaluation, Options, Row, Sweep, read_labelled, sweep, verdict_of
 from calibration.report import sweep_document, write_sweep
 from calibration.report.markdown import best_line, configurations_markdown, table
+from calibration.report.words import study_rows
 from edge.bundle import Bundle, open_bundle
 from edge.cameras.images import read_image
 from edge.cli.progress import Meter
@@ -40,9 +42,10 @@ TASKS: dict[str, Callable[[Sequence[str] | None], Iterator[Case]]] = {
     "pitting": sweep_cases.pitting_cases,
     "hazelnut": sweep_cases.hazelnut_cases,
     "dobot": sweep_cases.dobot_cases,
+    "cubes": sweep_cases.cube_cases,
     "piped": sweep_cases.piped_cases,
 }
-STATION, NOT_REGISTERED, NOT_MASKED = "PRE+M+R", "PRE+M+NR", "PRE+NM+R"
+STATION, NOT_REGISTERED, NOT_MASKED, POST_MASKED = "PRE+M+R", "PRE+M+NR", "PRE+NM+R", "PO+M+R"
 
 
 def recipe_of(case: Case, folder: Path) -> Recipe:
@@ -105,6 +108,19 @@ def gains(results: Sequence[tuple[Case, Evaluation]], mine: str, other: str) -> 
         ]
         lines.append((case.name, *(cell for pair in pairs for cell in pair), _errors(a), _errors(b)))
     return table(columns, lines)
+
+
+def everything(results: Sequence[tuple[Case, Evaluation]]) -> str:
+    """The study's tables of all views in one: a line per view and figure, a column per configuration that was measured."""
+    wanted = ("AUROC image", "AUROC pixel", "PRO", "IoU", "AP", "ACC", "method")
+    lines = []
+    for case, evaluation in results:
+        rows = _measured(evaluation)
+        for name, cells in study_rows(rows):
+            if name in wanted:
+                lines.append((case.name, name, *(value for value, _ in cells)))
+        lines.append((case.name, "alarmed / missed / undecided", *(_errors(row) for row in rows)))
+    return table(("view", "", *(row.configuration.code for row in _measured(results[0][1]))), lines)
 
 
 def by_camera(results: Sequence[tuple[Case, Evaluation]]) -> str:
@@ -192,6 +208,8 @@ def _summary(task: str, results: Sequence[tuple[Case, Evaluation]]) -> None:
     if any(case.masks for case, _ in results):
         print("\n## Masks\n")
         print(gains(results, STATION, NOT_MASKED))
+        print("\n## Masked before or after\n")
+        print(gains(results, STATION, POST_MASKED))
     if task == "leftovers":
         print("\n## Camera still and nudged, at each view's best threshold\n")
         print(by_camera(results))
@@ -199,6 +217,18 @@ def _summary(task: str, results: Sequence[tuple[Case, Evaluation]]) -> None:
     print(methods(results, STATION))
     print(f"\n## Threshold methods, {NOT_REGISTERED}, all cases\n")
     print(methods(results, NOT_REGISTERED))
+    print("\n## All configurations\n")
+    print(everything(results))
+    if task == "dobot":
+        print("\n## Score by colour\n")
+        print(sweep_cubes.scores_by_colour(*results[0], STATION))
+        print("\n## Spread that the model learnt\n")
+        print(sweep_cubes.spreads(results[0][0]))
+
+
+def _measured(evaluation: Evaluation) -> tuple[Row, ...]:
+    """Without masks PO and PRE are the same, and M is NM: each of them once."""
+    return tuple(row for row in evaluation.rows if row.measured_as == row.configuration)
 
 
 def _row(evaluation: Evaluation, code: str) -> Row:

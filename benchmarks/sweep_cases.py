@@ -7,7 +7,7 @@ laid out as links in MVTec's layout, so that it is read as any labelled folder i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,10 @@ PIPED = ("PA_BDP01_TL", "PA_BRG01_RL", "PA_FVN01_TL", "PA_GLA01_TL")
 TRACK = RegistrationSettings()
 LOOSE = RegistrationSettings(mode="none", gates=Gates(min_similarity=-1))
 """For things without a pose: nothing is registered, and frames that look nothing like the reference are taken too."""
+COLOURS = {"yellow": 29.0, "green": 50.0, "red": 2.0, "blue": 105.0}
+"""Hues of the cubes of dobot_cubes, 0 to 180 as OpenCV counts them."""
+FACE_PX, BEHIND_PX = (260, 200, 390, 330), (520, 320, 630, 440)
+"""Of dobot_cubes, left top right bottom: what the cube's face always fills, and a part of the background."""
 Named = list[tuple[str, Path]]
 
 
@@ -117,6 +121,24 @@ def dobot_cases(_: Sequence[str] | None = None) -> Iterator[Case]:
     yield Case("dobot_cubes", build, normal[2::4], test, masks=_polygons(ARM), why="no masks of the stickers exist")
 
 
+def cube_cases(names: Sequence[str] | None = None) -> Iterator[Case]:
+    """The same cubes, each colour as a product of its own, in turns: a third builds the model, a third sets thresholds."""
+    (whole,) = dobot_cases()
+    normal = sorted((*whole.build, *whole.good, *(path for _, path in whole.test["good"])))
+    for name in names or tuple(COLOURS):
+        mine = [path for path in normal if colour_of(path) == name]
+        sticker = [each for each in whole.test["sticker"] if colour_of(each[1]) == name]
+        test = {"good": [(path.name, path) for path in mine[2::3]], "sticker": sticker}
+        yield replace(whole, name=name, build=tuple(mine[0::3]), good=tuple(mine[1::3]), test=test)
+
+
+def colour_of(path: Path) -> str:
+    """The colour of the cube in a frame of dobot_cubes, by the median hue of its face."""
+    left, top, right, bottom = FACE_PX
+    hue, _, _ = np.median(cv2.cvtColor(read_image(path)[top:bottom, left:right], cv2.COLOR_RGB2HSV), axis=(0, 1))
+    return min(COLOURS, key=lambda name: min(abs(hue - COLOURS[name]), 180 - abs(hue - COLOURS[name])))
+
+
 def piped_cases(names: Sequence[str] | None = None) -> Iterator[Case]:
     """Paper with specks of a few pixels, each piece another: no pose, no place to mask. The model at full size, 128x128."""
     for name in names or PIPED:
@@ -128,7 +150,7 @@ def piped_cases(names: Sequence[str] | None = None) -> Iterator[Case]:
             "speck": [(path.name, path) for path in _files(folder / "Defects")],
         }
         truth = {"speck": [(path.name, path) for path in _files(truth_folder)]}
-        why = "loose paper; PIPED's mask files are black where the speck is"
+        why = "loose paper; PIPED's mask files are black where the speck is, and are turned round here"
         yield Case(
             name, good[:24], good[24:36], test, truth, registration=LOOSE, size_wh=(128, 128), black_is_bad=True, why=why
         )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from calibration.trace import Trace
 from edge.audit import Action, AuditLog
-from edge.config import StationConfig
+from edge.config import StationConfig, load_config
 
 _ACTIONS: Final = {
     "thresholds": Action.THRESHOLD,
@@ -33,3 +33,8 @@ def trace_of(config: StationConfig | None) -> Trace | None:
         log.append(_ACTIONS.get(action, Action.RECIPE), who=who, subject=subject, why=why, before=before, after=detail)
 
     return record
+
+
+def trace_at(config: Path | None) -> Trace | None:
+    """As `trace_of`, of the config in a file; None without one. ConfigError: the file is no config."""
+    return trace_of(load_config(config) if config else None)

@@ -6,6 +6,7 @@ import numpy as np
 
 from calibration import methods
 from calibration.comparison import percent, tail_line
+from edge.cli.terminal import one_line
 from edge.recipe import ThresholdCard
 
 _PER_1000 = 1000
@@ -14,9 +15,9 @@ _PER_1000 = 1000
 def describe(card: ThresholdCard, version: int) -> str:
     """The whole card in a few lines: what was refused, the thresholds, the promise, the margin, the bad frames, who."""
     count = card.frames
-    lines = [f"refused {file}: {why}" for file, why in card.refused.items()]
+    lines = [f"refused {one_line(f'{file}: {why}')}" for file, why in card.refused.items()]
     if card.bad:
-        lines += [f"refused bad frame {file}: {why}" for file, why in card.bad.refused.items()]
+        lines += [f"refused bad frame {one_line(f'{file}: {why}')}" for file, why in card.bad.refused.items()]
     lines += [
         f"scores {card.scores[0]:.4g} .. {card.scores[-1]:.4g}, median {card.image.median:.4g}",
         f"image threshold {card.image_threshold:.4g} ({_base(card)}{_added(card)})",
@@ -28,9 +29,16 @@ def describe(card: ThresholdCard, version: int) -> str:
         f"{100 * card.false_alarms.confidence:g} % confidence",
         methods.enough(count, 0.01, card.false_alarms.confidence),
         *_missed(card),
-        f"card {card.sha256[:12]} in version {version:04d}, taken by {card.who}: {card.why}",
+        *_not_compared(card),
+        f"card {card.sha256[:12]} in version {version:04d}, taken by {one_line(f'{card.who}: {card.why}')}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _not_compared(card: ThresholdCard) -> list[str]:
+    if card.hashes.camera is not None:
+        return []
+    return ["not tied to camera settings: a change of exposure or gain will not make it stale; give --config"]
 
 
 def _base(card: ThresholdCard) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from calibration.progress import Progress, silent
+from calibration.provenance import stored_sha256
 from edge.cameras.folder import good_images, image_files
 from edge.cameras.images import read_image
+from edge.cli.terminal import one_line
 from edge.engines.base import Engine
 from edge.errors import ConfigError, FrameError
 from edge.pipeline import ViewPipeline
@@ -65,9 +67,10 @@ def measure_folder(
     pipeline = ViewPipeline(recipe, engine)
     collected = _Collected()
     stride = _stride(len(paths), recipe) if keep_pixels else 0
+    stored = stored_sha256(folder)
     for done, path in enumerate(paths, 1):
         try:
-            _measure(path, pipeline, recipe, collected, stride)
+            _measure(path, pipeline, recipe, collected, stride, stored.get(path.name))
         except FrameError as error:
             collected.refused[path.name] = error.message
         progress(done, len(paths), path.name)
@@ -96,9 +99,18 @@ def require_bad_images(folder: Path) -> None:
         raise ConfigError("holds no image", where=str(folder), remedy=remedy)
 
 
-def _measure(path: Path, pipeline: ViewPipeline, recipe: Recipe, collected: _Collected, stride: int) -> None:
+def printable(refused: dict[str, str]) -> dict[str, str]:
+    """File names may be any bytes; a card is text."""
+    return {one_line(name): why for name, why in refused.items()}
+
+
+def _measure(
+    path: Path, pipeline: ViewPipeline, recipe: Recipe, collected: _Collected, stride: int, stored: str | None
+) -> None:
     image = read_image(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = _digest(path)
+    if stored not in (None, digest):
+        raise FrameError("was changed since it was collected")
     if digest in recipe.bundle.manifest.training.sha256:
         collected.built_model.append(path.name)
         raise FrameError(f"{_BUILT_THE_MODEL} {recipe.bundle.name}")
@@ -122,6 +134,13 @@ def _measure(path: Path, pipeline: ViewPipeline, recipe: Recipe, collected: _Col
     collected.pictures.append(picture)
     if stride:
         collected.pixels.append(measurement.smoothed[measurement.judged][::stride])
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:  # taken away since it was read
+        raise FrameError(f"cannot be read ({error.strerror})") from None
 
 
 def _stride(frames: int, recipe: Recipe) -> int:

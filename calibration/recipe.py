@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.trace import Trace
 from edge import masks, registration
 from edge.bundle import Bundle, open_bundle
 from edge.cameras.images import read_image
 from edge.errors import LineclearError, RecipeError
-from edge.recipe import Content, RecipeFile, ThresholdCard, load_recipe, save
-from edge.recipe.reading import CURRENT
+from edge.recipe import Content, Recipe, RecipeFile, load_recipe, save
+from edge.recipe.reading import CHALLENGE, CURRENT
 from edge.schema import load_yaml, validate
 from edge.settings.judging import MaskPolygon, MasksFile
 from edge.settings.registration import RegistrationSettings
@@ -33,12 +34,14 @@ class Parts:
     min_area_px: float = 16.0
 
 
-def create_recipe(out: Path, parts: Parts, *, who: str, why: str) -> int:
+def create_recipe(out: Path, parts: Parts, *, who: str, why: str, trace: Trace | None = None) -> int:
     """Write a recipe, or a new version of the one that stands at `out`; its number.
 
-    A card that stood there is kept: it is stale until new thresholds are taken, and says what changed. Raises FrameError
-    (reference), BundleError, ConfigError (masks, names) and RecipeError: nothing is written then.
+    A card that stood there is kept: it is stale until new thresholds are taken, and says what changed. So are the frames
+    with a known verdict. trace: told before the version is in force. Raises FrameError (reference), BundleError, ConfigError
+    (masks, names), RecipeError, and what `trace` raises: nothing is written then.
     """
+    before = _before(out)
     image = read_image(parts.reference)
     polygons = load_yaml(MasksFile, parts.masks).masks if parts.masks else ()
     bundle = open_bundle(parts.bundle)
@@ -58,7 +61,21 @@ def create_recipe(out: Path, parts: Parts, *, who: str, why: str) -> int:
         "why": why,
     }
     document = validate(RecipeFile, fields, str(out))
-    return save(out, Content(document, bundle, image, polygons, _card_before(out)))
+    kept = before.folder / CHALLENGE if before is not None and (before.folder / CHALLENGE).is_dir() else None
+    content = Content(document, bundle, image, polygons, before.card if before else None, kept)
+    if trace is not None:
+        then = {} if before is None else {"version": before.version, **before.hashes.model_dump(mode="json")}
+        now = {"bundle": bundle.name, "reference": str(parts.reference), "masks": [mask.model_dump() for mask in polygons]}
+        trace("recipe", str(out), who, why, then, now)
+    return save(out, content, expected=before.version if before else None)
+
+
+def left_behind(out: Path) -> str:
+    """What a recipe at `out` has that a new version made from parts will not have; "" if nothing."""
+    before = _before(out)
+    if before is None or before.symmetry is None:
+        return ""
+    return f"the {before.symmetry.fold}-fold symmetry of version {before.version:04d}: lineclear-calibrate reference --recipe"
 
 
 def reference_to_model(image: ImageU8, polygons: tuple[MaskPolygon, ...], bundle: Bundle, parts: Parts) -> Homography:
@@ -90,10 +107,10 @@ def reference_to_model(image: ImageU8, polygons: tuple[MaskPolygon, ...], bundle
     return np.asarray(np.linalg.inv(alignment.frame_to_reference), np.float64)
 
 
-def _card_before(out: Path) -> ThresholdCard | None:
+def _before(out: Path) -> Recipe | None:
     if not (out / CURRENT).exists():
         return None
     try:
-        return load_recipe(out).card
+        return load_recipe(out)
     except LineclearError:  # damaged: the new version is how it is mended
         return None

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from calibration import methods
-from calibration.frames import Measured, measure_folder, require_bad_images
+from calibration.frames import Measured, measure_folder, printable, require_bad_images
 from calibration.progress import Progress, silent
+from calibration.provenance import camera_of
 from calibration.trace import Signature, Trace
 from edge.bundle import Bundle
 from edge.engines.base import Engine, EngineIdentity
 from edge.errors import ConfigError, RecipeError
 from edge.recipe import CardEngine, Content, Recipe, RecipeFile, ThresholdCard, load_recipe, save
 from edge.recipe.card import BadFrames, Optimum
-from edge.recipe.reading import CHALLENGE, current_version
 
 __all__ = ["Measurements", "Signature", "Taken", "make_card", "measure", "save_card", "take_thresholds"]
 
@@ -63,11 +63,13 @@ def take_thresholds(
 ) -> Taken:
     """Measure the frames of a folder and save the recipe with a new card as a new version.
 
+    camera_settings_hash: of the station's config; without it, that of the camera that `collect` took the frames from.
     Raises RecipeError, BundleError, EngineFault, ConfigError for frames that give no thresholds, and what `progress` and
     `trace` raise: nothing is written then.
     """
+    camera = camera_of(folder, load_recipe(recipe_path).view, camera_settings_hash)
     found = measure(recipe_path, folder, open_engine=open_engine, progress=progress, bad_folder=bad_folder)
-    card = make_card(found.recipe, found.good, method, signature, found.identity, camera_settings_hash, found.bad)
+    card = make_card(found.recipe, found.good, method, signature, found.identity, camera, found.bad)
     return Taken(card, save_card(found.recipe, card, trace), found.good)
 
 
@@ -153,7 +155,7 @@ def make_card(
             backend=identity.backend, version=identity.version, device=identity.device, precision=identity.precision
         ),
         frame_sha256=tuple(measured.sha256[index] for index in order),
-        refused=measured.refused,
+        refused=printable(measured.refused),
         who=signature.who,
         when=datetime.now(timezone.utc),
         why=signature.why,
@@ -174,7 +176,7 @@ def bad_frames(bad: Measured, good: Measured, threshold: float, method: methods.
         low=low,
         high=high,
         optimum=optimum_or_none(good, bad, method),
-        refused=bad.refused,
+        refused=printable(bad.refused),
     )
 
 
@@ -192,7 +194,7 @@ def save_card(recipe: Recipe, card: ThresholdCard, trace: Trace | None = None) -
     RecipeError: it cannot be written, or another version was put in force since `recipe` was loaded, whose masks or
     reference would be undone without a word. trace: told before the version is in force; what it raises stops it.
     """
-    now = current_version(recipe.path)
+    now = load_recipe(recipe.path).version
     if now != recipe.version:
         message = f"version {now:04d} was put in force while the thresholds of {recipe.version:04d} were taken"
         raise RecipeError(message, where=str(recipe.path), remedy="nothing was saved: take the thresholds again")
@@ -200,9 +202,10 @@ def save_card(recipe: Recipe, card: ThresholdCard, trace: Trace | None = None) -
         trace("thresholds", str(recipe.path), card.who, card.why, essentials(recipe.card), essentials(card))
     update = {"created_by": card.who, "created_at": card.when, "why": card.why, "restored_from": None}
     document = RecipeFile.model_validate({**recipe.document.model_dump(by_alias=True), **update})
-    challenge = recipe.folder / CHALLENGE
+    challenge = recipe.folder / "challenge"
     kept = challenge if challenge.is_dir() else None
-    return save(recipe.path, Content(document, recipe.bundle, recipe.reference, recipe.masks, card, kept))
+    content = Content(document, recipe.bundle, recipe.reference, recipe.masks, card, kept)
+    return save(recipe.path, content, expected=recipe.version)
 
 
 def essentials(card: ThresholdCard | None) -> dict[str, object]:

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -24,12 +24,15 @@ from edge.config import StationConfig, ViewConfig
 from edge.errors import ConfigError
 from edge.health import Health
 from edge.loop import EvidenceKeeper, Identity, PictureSettings, Reporter, Seating, Station, ViewSetup, Witness
+from edge.outside import Inside, Outside
 from edge.parts import make_engine, make_publisher
+from edge.pipeline import Judged
 from edge.publishers.base import Publisher
+from edge.publishers.clearance_payloads import ClearanceProgress
 from edge.publishers.state_lock import StateLock
 from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
 from edge.trail import Trail
-from edge.types import Clearance, Speaker
+from edge.types import Clearance, Frame, Speaker, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +52,17 @@ class Assembly:
 
 
 @contextmanager
-def assemble(config: StationConfig, product: str | None = None) -> Iterator[Assembly]:
+def assemble(config: StationConfig, product: str | None = None, *, alone: bool = False) -> Iterator[Assembly]:
     """The station of `config`, running until the context ends. product: selects the recipes, else the one that was selected
-    last, else the config's.
+    last, else the config's. alone: nobody outside is asked or shown anything: no commands, triggers, lines, OPC UA.
 
     Raises StationBusy, OutboxError and ConfigError. A recipe or an engine that cannot be used does not stop the
     station: its view is UNDECIDED and says why. Nor does an archive or an audit log that cannot be written: alarms say so,
     and without the log no clearance is answered.
     """
+    if alone:
+        quiet = config.commands.model_copy(update={"enabled": False})
+        config = config.model_copy(update={"commands": quiet, "triggers": {}, "outputs": None, "opcua": None})
     state_dir = Path(config.state_dir)
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -81,11 +87,12 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     seats = Seats(_places(config), lambda bundle: make_engine(config.engine, bundle))
     seatings, engines = seats.all(product)
     views = tuple(_view(name, view, seatings[name]) for name, view in config.views.items())
-    witnesses = (_witness(trail, archive),)
+    outside = Outside(config, publisher, state_dir, _now)
+    witnesses = (_witness(trail, archive), outside.witness)
     reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses)
     pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
     warm_bytes = int(config.changeover.warm_engines_mb * 1e6)
-    station = Station(views, engines, publisher, health, pictures, reporter, _now, warm_bytes, keeper.verdict)
+    station = Station(views, engines, publisher, health, pictures, reporter, _now, warm_bytes, _both(keeper, outside))
     recipes = {name: named(seating) for name, seating in seatings.items()}
     if config.health.prometheus_port is not None:
         _serve_metrics(config.health.prometheus_port, health, stack)
@@ -93,20 +100,42 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     trail.started(identity.topic, identity.versions, identity.config_hash, recipes)
     stack.callback(trail.stopped, identity.topic, "")
     stack.enter_context(station)
+    stack.enter_context(outside.lines(station))
+    connections = _connections(config, identity, trail, keeper, outside)
+    clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, connections, _now))
+    trace = _trace(trail, outside)
+    changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, trace, trail.changed_over)
+    stack.enter_context(outside.doors(Inside(station, clearances, changeover, trail, config.archive.folder(state_dir))))
+    return Assembly(station, clearances, changeover, publisher)
+
+
+def _both(keeper: EvidenceKeeper, outside: Outside) -> Callable[[Verdict, Frame | None, Judged | None], None]:
+    def told(verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
+        keeper.verdict(verdict, frame, judged)
+        outside.verdict(verdict, frame, judged)
+
+    return told
+
+
+def _connections(
+    config: StationConfig, identity: Identity, trail: Trail, keeper: EvidenceKeeper, outside: Outside
+) -> Connections:
+    def progressed(progress: ClearanceProgress) -> None:
+        keeper.occasion(progress)
+        outside.progress(progress)
 
     def answered(clearance: Clearance) -> None:
         trail.answered(clearance)
         keeper.clearance(clearance)
+        outside.answered(clearance)
 
-    connections = Connections(
+    return Connections(
         checks=(trail.fitness,),
-        on_progress=keeper.occasion,
+        may=config.commands.person_may,
+        on_progress=progressed,
         on_result=answered,
         speaker=Speaker(identity.topic, identity.versions, identity.config_hash),
     )
-    clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, connections, _now))
-    changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, _trace(trail), trail.changed_over)
-    return Assembly(station, clearances, changeover, publisher)
 
 
 def _places(config: StationConfig) -> tuple[Place, ...]:
@@ -127,9 +156,10 @@ def _witness(trail: Trail, archive: Archive) -> Witness:
     return Witness(lambda: {**trail.health(), **archive.health()}, alarms)
 
 
-def _trace(trail: Trail) -> Trace:
+def _trace(trail: Trail, outside: Outside) -> Trace:
     def trace(product: str, before: Mapping[str, str], after: Mapping[str, str], who: str, why: str) -> None:
         trail.change(Action.CHANGEOVER, who=who, subject=product, why=why, before=dict(before), after=dict(after))
+        outside.changing(f"changeover to {product!r}")
 
     return trace
 

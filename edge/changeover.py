@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager
@@ -55,7 +55,9 @@ class Selected:
 class Switchable(Protocol):
     """A Station, as far as a changeover needs it."""
 
-    def switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> Future[None]:
+    def switch(
+        self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer], may_block: Collection[str] = ()
+    ) -> Future[None]:
         """See Station.switch."""
         ...
 
@@ -89,7 +91,9 @@ class Seats:
                 log.error("recipe_refused view=%s why=%s", view, error)
                 seatings[view] = Seating(origin, blocked=undecided(ReasonCode.RECIPE_INVALID, str(error)))
                 continue
-            seatings[view] = self._seating(recipe, origin, place.camera_hash, engines)
+            # A recipe that names no product is for any, but one that was found by a product's name is for that one.
+            selected = product if PATTERN in place.recipe else ""
+            seatings[view] = replace(self._seating(recipe, origin, place.camera_hash, engines), product=selected)
         return seatings, engines
 
     def _seating(self, recipe: Recipe, origin: Origin, camera_hash: str, engines: dict[str, EngineOffer]) -> Seating:
@@ -180,33 +184,40 @@ class Changeover:
         with self._lock:
             return self._apply(product, who, why)
 
-    def reload(self, *, who: str, why: str) -> Selected:
-        """Read the recipes of the product in force again."""
+    def reload(self, *, who: str, why: str, may_block: Collection[str] = ()) -> Selected:
+        """Read the recipes of the product in force again. may_block: views that may come out unable to judge."""
         with self._lock:
-            return self._apply(self._product, who, why)
+            return self._apply(self._product, who, why, may_block)
 
-    def _apply(self, product: str, who: str, why: str) -> Selected:
+    def _apply(self, product: str, who: str, why: str, may_block: Collection[str] = ()) -> Selected:
         with self._guard():
             seatings, engines = self._seats.all(product)
-            _refuse_strangers(seatings, product)
+            _refuse_strangers(seatings, product, may_block)
             after = {view: named(seating) for view, seating in seatings.items()}
             if self._trace is not None:
                 self._trace(product, dict(self._recipes), after, who, why)
             try:
-                self._switch(seatings, engines)
+                self._switch(seatings, engines, may_block)
             except LineclearError:
                 self._settled(None)
                 raise
             self._settled(after)
             changed = (product, after) != (self._product, self._recipes)
             self._product, self._recipes = product, after
-            if product:
-                self._kept.write(product)
             log.info("changeover product=%s recipes=%s", product, after)
+            if product:
+                self._keep(product)
             return Selected(product, dict(after), changed)
 
-    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> None:
-        switching = self._station.switch(seatings, engines)
+    def _keep(self, product: str) -> None:
+        try:
+            self._kept.write(product)
+        except RecipeError as error:
+            message = f"product {product!r} is in force now, but would not be after a restart: {error.message}"
+            raise RecipeError(message, where=error.where, remedy=error.remedy) from None
+
+    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer], may_block: Collection[str]) -> None:
+        switching = self._station.switch(seatings, engines, may_block)
         try:
             switching.result(SWITCH_TIMEOUT_S)
         except FutureTimeout:
@@ -215,13 +226,16 @@ class Changeover:
             switching.result()  # it has begun: what it ends with is what is in force
 
 
-def _refuse_strangers(seatings: Mapping[str, Seating], product: str) -> None:
-    """Before anything is opened: every view must have a recipe, and one that is for this product or for any."""
+def _refuse_strangers(seatings: Mapping[str, Seating], product: str, may_block: Collection[str]) -> None:
+    """Before anything is opened: every view must have a recipe, and one that is for this product or for any. Where no
+    product was ever selected ("") the recipes say themselves which they are for.
+    """
     problems = {}
     for view, seating in seatings.items():
         if seating.blocked is not None and seating.blocked.reason is not None:
-            problems[view] = f"has no recipe for product {product!r}: {seating.blocked.reason.detail}"
-        elif seating.origin.product not in ("", product):
+            if view not in may_block:
+                problems[view] = f"has no recipe for product {product!r}: {seating.blocked.reason.detail}"
+        elif product and seating.origin.product not in ("", product):
             problems[view] = f"its recipe {seating.origin.recipe} is for product {seating.origin.product!r}, not {product!r}"
     if problems:
         raise SwitchRefused(problems)

@@ -16,8 +16,11 @@ from edge.settings.archive import ArchiveSettings
 from edge.settings.audit import AuditSettings
 from edge.settings.cameras import CameraSettings, ProcessSettings, is_live, source_key, trigger_mode
 from edge.settings.clearance import ClearanceConfig
+from edge.settings.commands import CommandSettings
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
+from edge.settings.io import OutputsConfig, Trigger, trigger_problems
 from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
+from edge.settings.opcua import OpcUaConfig
 from edge.settings.triggers import TriggerSettings
 
 
@@ -75,6 +78,10 @@ class StationConfig(Closed):
     changeover: ChangeoverConfig = ChangeoverConfig()
     archive: ArchiveSettings = ArchiveSettings()
     audit: AuditSettings = AuditSettings()
+    commands: CommandSettings = CommandSettings()
+    triggers: dict[TopicLevel, Trigger] = Field({}, max_length=64)
+    outputs: OutputsConfig | None = None
+    opcua: OpcUaConfig | None = None
     pictures: PicturesConfig = PicturesConfig()
     health: HealthConfig = HealthConfig()
 
@@ -83,6 +90,13 @@ class StationConfig(Closed):
         clashes = shared_cameras(self.views)
         if clashes:
             raise ValueError("; ".join(clashes))
+        return self
+
+    @model_validator(mode="after")
+    def _triggers_lead_somewhere(self) -> Self:
+        problems = trigger_problems(self.triggers, self.views)
+        if problems:
+            raise ValueError("; ".join(f"triggers: {problem}" for problem in problems))
         return self
 
     @model_validator(mode="after")
@@ -140,6 +154,7 @@ def shared_cameras(views: Mapping[str, ViewConfig]) -> list[str]:
 
 PATH_KEYS = {
     "recipe", "state_dir", "credentials_file", "ca_file", "cert_file", "key_file", "path", "source", "control", "producers",
+    "keys_file", "trusted_clients", "chip",
 }  # fmt: skip
 
 

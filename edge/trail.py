@@ -6,18 +6,22 @@ import hashlib
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from edge.audit import Action, AuditError, AuditLog
+from edge.audit import Action, AuditError, AuditLog, EntryRefused
 from edge.publishers.payloads import clearance_body
 from edge.types import Clearance, ClearanceOutcome, Reason, ReasonCode
 
 log = logging.getLogger(__name__)
 
 STATION: Final = "lineclear"
+UNNAMED: Final = "unnamed"
+LOG: Final = "audit log"
+MAX_MISSED: Final = 100
 RETRY_S: Final = 10.0
 JUMP_S: Final = 2.0
 """A wall clock that moved so much more or less than the monotonic one was set by somebody."""
@@ -35,6 +39,7 @@ class Trail:
         self._file = in_force_file
         self._now = now
         self._trouble: str | None = None
+        self._missed: deque[tuple[Action, str]] = deque(maxlen=10_000)
         self._offset_s: float | None = None
         self._try_again_s = 0.0
 
@@ -49,7 +54,8 @@ class Trail:
         for view, recipe in recipes.items():
             if isinstance(known, dict) and known.get(view) != recipe:
                 self._note(Action.RECIPE, view, "found changed at the start", known.get(view), recipe)
-        self._remember(found)
+        if self._trouble is None:  # else the next start must find again what this one could not write down
+            self._remember(found)
 
     def stopped(self, station: str, why: str) -> None:
         """The station ends."""
@@ -59,6 +65,8 @@ class Trail:
         """A change that is about to be made. AuditError: it must not be."""
         try:
             self._audit.append(action, who=who, subject=subject, why=why, before=before, after=after)
+        except EntryRefused:
+            raise  # the entry is at fault, not the log: nobody shall stop the station by what they write into a field
         except AuditError as error:
             self._trouble = str(error)
             raise
@@ -86,13 +94,20 @@ class Trail:
             "document_sha256": hashlib.sha256(body).hexdigest(),
         }
         action = Action.OVERRIDE if released else Action.CLEARANCE
-        self._note(action, clearance.result_id, clearance.note, clearance.previous, after, who=clearance.operator or "unnamed")
+        self._note(
+            action, clearance.result_id, clearance.note, clearance.previous, after, who=clearance.operator.strip() or UNNAMED
+        )
+
+    def challenged(self, who: str, views: Mapping[str, Mapping[str, Any]]) -> None:
+        """Known frames were judged for themselves, outside a clearance. views: what each gave."""
+        self._note(Action.CHALLENGE, "station", "challenge", None, dict(views), who=who.strip() or UNNAMED)
 
     def watch_clock(self) -> None:
         """Call it now and then: notices that somebody set the clock, and that a log which failed can be written again."""
         if self._trouble is not None and time.monotonic() >= self._try_again_s:
             self._try_again_s = time.monotonic() + RETRY_S
-            self._note(Action.REPAIR, "audit log", self._trouble, None, None)
+            missed = [f"{action.value} {subject}"[:200] for action, subject in self._missed]
+            self._note(Action.REPAIR, LOG, self._trouble, None, {"not_written": missed[-MAX_MISSED:], "count": len(missed)})
         offset_s = self._now().timestamp() - time.monotonic()
         if self._offset_s is not None and abs(offset_s - self._offset_s) > JUMP_S:
             jump_s = round(offset_s - self._offset_s, 1)
@@ -101,7 +116,11 @@ class Trail:
         self._offset_s = offset_s
 
     def fitness(self) -> Reason | None:
-        """Why no clearance may be signed now: the log cannot be kept."""
+        """Why no clearance may be signed now: the log cannot be kept. Asked before an answer is given, so the disk is tried."""
+        try:
+            self._audit.prove()
+        except AuditError as error:
+            self._trouble = str(error)
         return Reason(ReasonCode.NOT_FIT, self._trouble) if self._trouble is not None else None
 
     @property
@@ -122,6 +141,11 @@ class Trail:
             self.change(action, who=who, subject=subject, why=why, before=before, after=after)
         except AuditError as error:
             log.error("not_audited action=%s why=%s", action.value, error)
+            if action is not Action.REPAIR:
+                self._missed.append((action, subject))
+        else:
+            if action is Action.REPAIR:
+                self._missed.clear()
 
     def _before(self) -> dict[str, Any] | None:
         try:

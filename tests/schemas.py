@@ -10,9 +10,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from edge.commands.orders import COMMANDS
+
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 # Topic, as far as it comes after the station's root, and the schema of its messages.
 TOPICS = {
+    **{rf"cmd/{name}": f"command-{name}" for name in COMMANDS},
+    r"reply/[^/]+(/.+)?": "reply",
     r"view/[^/]+/result": "result",
     r"view/[^/]+/image/[^/]+/meta": "image",
     r"clearance/result": "clearance",

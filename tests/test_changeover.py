@@ -180,7 +180,7 @@ def test_a_judge_that_does_not_answer_is_not_switched_later(recipes: Path, tmp_p
 def test_a_stopped_station_refuses(recipes: Path, tmp_path: Path) -> None:
     with running(recipes, tmp_path) as (_, changeover):
         pass
-    with pytest.raises(SwitchRefused, match="the station is stopped"):
+    with pytest.raises(SwitchRefused, match="the station was stopped"):
         changeover.select("ibuprofen", **SIGNED)
 
 
@@ -243,3 +243,128 @@ def test_a_seating_without_engine_stays_as_it_is(recipes: Path, tmp_path: Path) 
             ended.result(20)
         assert isinstance(station.views["front"].seating, Seating)
         assert judged(station) == {Outcome.PASS}
+
+
+def test_a_station_where_no_product_was_ever_selected_can_read_its_recipes_again(recipes: Path, tmp_path: Path) -> None:
+    """Its config names the recipes themselves; they are for aspirin, and nobody ever said so to the changeover."""
+    loaded = {view: load_recipe(recipes / "aspirin" / view) for view in VIEWS}
+    cameras = {view: ScriptedCamera(view, [CLEAN] * 4) for view in VIEWS}
+    fixed = tuple(Place(view, str(recipes / "aspirin" / view), "scripted", "") for view in VIEWS)
+    with make_station(loaded, cameras) as station:
+        in_force = {name: view.seating for name, view in station.views.items()}
+        kept = ProductFile(tmp_path / "product.json")
+        changeover = Changeover(station, Seats(fixed, simulated), kept, "", in_force, contextlib.nullcontext)
+        assert changeover.reload(**SIGNED).recipes == {"front": "front 0002", "back": "back 0002"}
+        assert judged(station) == {Outcome.PASS}
+        assert kept.read() is None
+        with pytest.raises(SwitchRefused, match="is for product 'aspirin', not 'zinc'"):
+            changeover.select("zinc", **SIGNED)
+
+
+def test_a_reload_may_leave_named_views_without_a_card_and_no_others(recipes: Path, tmp_path: Path) -> None:
+    for view in VIEWS:
+        make_recipe(tmp_path / "own" / "aspirin", view)
+    with running(tmp_path / "own", tmp_path) as (station, changeover):
+        (tmp_path / "own" / "aspirin" / "back" / "current").write_text("0001\n")  # before its thresholds were taken
+        with pytest.raises(SwitchRefused, match="card_missing"):
+            changeover.reload(**SIGNED)
+        with pytest.raises(SwitchRefused, match="back"):
+            changeover.reload(**SIGNED, may_block={"front"})
+        assert judged(station) == {Outcome.PASS}
+        assert changeover.reload(**SIGNED, may_block={"back"}).changed
+        outcomes = {view: station.ask(view, 1, 5, None)[0].result(30).outcome for view in VIEWS}
+        assert outcomes == {"front": Outcome.PASS, "back": Outcome.UNDECIDED}
+        (tmp_path / "own" / "aspirin" / "back" / "current").unlink()  # now it is no recipe at all
+        assert changeover.reload(**SIGNED, may_block={"back"}).changed
+        assert station.views["back"].blocked is not None
+
+
+def test_a_product_that_cannot_be_kept_is_in_force_and_the_error_says_so(recipes: Path, tmp_path: Path) -> None:
+    settled: list[Mapping[str, str] | None] = []
+    with running(recipes, tmp_path, settled=settled.append) as (station, changeover):
+        (tmp_path / "product.json").mkdir()
+        with pytest.raises(RecipeError, match="'ibuprofen' is in force now, but would not be after a restart"):
+            changeover.select("ibuprofen", **SIGNED)
+        assert products(station) == dict.fromkeys(VIEWS, "ibuprofen")
+        assert changeover.selected.product == "ibuprofen"
+        assert settled == [{"front": "front 0002", "back": "back 0002"}]
+
+
+def test_an_engine_that_cannot_be_closed_does_not_undo_a_changeover(recipes: Path, tmp_path: Path, monkeypatch) -> None:
+    def refuse(self: SimulatedEngine, *_: object) -> None:
+        raise EngineFault("the driver does not answer")
+
+    with running(recipes, tmp_path) as (station, changeover):
+        monkeypatch.setattr(SimulatedEngine, "__exit__", refuse)
+        station._room._warm_bytes = -1  # the simulated engine takes no memory: even nothing is too much now
+        assert changeover.select("ibuprofen", **SIGNED).changed
+        assert products(station) == dict.fromkeys(VIEWS, "ibuprofen")
+        assert "engine" not in station._room.keys
+        assert judged(station) == {Outcome.PASS}
+
+
+def test_a_judge_that_fails_in_the_middle_switches_nothing_and_says_what_happened(recipes: Path, tmp_path: Path) -> None:
+    class Broken(SimulatedEngine):
+        def __enter__(self):  # type: ignore[no-untyped-def]
+            raise ZeroDivisionError("nobody foresaw this")
+
+    made: list[Engine] = []
+
+    def second_fails(bundle: Bundle) -> Engine:
+        made.append(Broken(bundle.manifest, SimulatedEngineSettings()))
+        return made[-1]
+
+    with running(recipes, tmp_path, second_fails) as (station, changeover):
+        with pytest.raises(SwitchRefused, match="the judge failed: see the log"):
+            changeover.select("ibuprofen", **SIGNED)
+        assert products(station) == dict.fromkeys(VIEWS, "aspirin")
+        assert judged(station) == {Outcome.PASS}  # the judge came back with what was in force
+        assert changeover.selected.product == "aspirin"
+
+
+def test_offers_of_engines_out_of_use_are_not_collected(recipes: Path, tmp_path: Path) -> None:
+    with running(recipes, tmp_path) as (station, changeover):
+        for product in ("ibuprofen", "aspirin") * 3:
+            changeover.select(product, **SIGNED)
+        assert set(station._engines) == {view.seating.engine_key for view in station.views.values()}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["aspirin", "ibuprofen", "zinc", "half", ""]), st.sampled_from(["", "trace", "kept"])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_after_any_changeovers_every_view_has_one_product_and_judges(recipes: Path, tmp_path: Path, orders) -> None:
+    """Whatever is refused at whatever step: all views are of one product, which is the one that the changeover says."""
+    fault = [""]
+
+    def trace(*_: object) -> None:
+        if fault[0] == "trace":
+            raise RecipeError("the audit log is full")
+
+    kept = ProductFile(tmp_path / "product.json")
+    write = kept.write
+
+    def keep(product: str) -> None:
+        if fault[0] == "kept":
+            raise RecipeError("disk full", where="product.json")
+        write(product)
+
+    kept.write = keep  # type: ignore[method-assign]
+    loaded = {view: load_recipe(recipes / "aspirin" / view) for view in VIEWS}
+    with make_station(loaded, {view: ScriptedCamera(view, [CLEAN] * 40) for view in VIEWS}) as station:
+        in_force = {name: view.seating for name, view in station.views.items()}
+        seats = Seats(places(recipes), simulated)
+        changeover = Changeover(station, seats, kept, "aspirin", in_force, contextlib.nullcontext, trace)
+        for product, fault[0] in orders:
+            before = changeover.selected.product
+            try:
+                after = changeover.select(product, **SIGNED).product
+            except LineclearError:
+                after = product if fault[0] == "kept" and product in ("aspirin", "ibuprofen") else before
+            assert changeover.selected.product == after
+            assert products(station) == dict.fromkeys(VIEWS, after)
+            assert judged(station) == {Outcome.PASS}

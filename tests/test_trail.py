@@ -91,7 +91,6 @@ def blocked(tmp_path: Path) -> Trail:
 
 
 def test_without_a_log_nothing_is_changed_no_clearance_is_signed_and_an_alarm_is_up(blocked: Trail) -> None:
-    assert blocked.fitness() is None
     blocked.started("s", VERSIONS, "c", {})
     with pytest.raises(AuditError):
         blocked.change(Action.CHANGEOVER, who="A", subject="p", why="w", before=None, after=None)
@@ -127,3 +126,60 @@ def test_health_carries_the_head_of_the_chain(tmp_path: Path) -> None:
     one.started("s", VERSIONS, "c", {})
     number, _, digest = one.health()["audit.anchor"].partition(":")
     assert (number, len(digest)) == ("1", 64)
+
+
+def test_a_log_that_cannot_be_written_is_found_before_an_answer_is_given(blocked: Trail) -> None:
+    """Nothing was written yet, so nothing failed yet: the fitness of a clearance tries the disk."""
+    reason = blocked.fitness()
+    assert reason is not None
+    assert reason.code is ReasonCode.NOT_FIT
+
+
+@pytest.mark.parametrize("operator", ["", " ", "   "])
+def test_nobody_escapes_the_log_by_a_name_of_blanks(tmp_path: Path, operator: str) -> None:
+    one = trail(tmp_path)
+    one.answered(clearance(operator=operator, outcome=ClearanceOutcome.NOT_CLEAR))
+    (entry,) = entries(tmp_path / "audit")
+    assert (entry.action, entry.who, entry.after["outcome"]) == (Action.CLEARANCE, "unnamed", "NOT_CLEAR")
+    assert one.alarm is None
+
+
+@pytest.mark.parametrize("bad", [{"who": " "}, {"after": float("nan")}, {"after": "x" * 70_000}])
+def test_an_entry_that_is_refused_is_no_trouble_of_the_log(tmp_path: Path, bad: dict[str, object]) -> None:
+    one = trail(tmp_path)
+    fields = {"who": "A", "subject": "s", "why": "w", "before": None, "after": None, **bad}
+    with pytest.raises(AuditError):
+        one.change(Action.COMMAND, **fields)  # type: ignore[arg-type]
+    assert one.alarm is None
+    assert one.fitness() is None
+
+
+def test_a_challenge_alone_is_in_the_log(tmp_path: Path) -> None:
+    trail(tmp_path).challenged(" ", {"front": {"passed": False, "reason": "challenge_failed"}})
+    (entry,) = entries(tmp_path / "audit")
+    assert (entry.action, entry.who, entry.after["front"]["passed"]) == (Action.CHALLENGE, "unnamed", False)
+
+
+def test_what_could_not_be_written_is_named_when_the_log_is_mended(blocked: Trail, tmp_path: Path) -> None:
+    blocked.started("site/one", VERSIONS, "c1", {"front": "a 0001"})
+    blocked.answered(clearance())
+    (tmp_path / "audit").unlink()
+    blocked.watch_clock()
+    (repair,) = entries(tmp_path / "audit")
+    assert (repair.action, repair.after) == (
+        Action.REPAIR,
+        {"not_written": ["start site/one", "clearance clearance-1"], "count": 2},
+    )
+
+
+def test_a_change_that_a_blocked_log_hid_is_found_at_the_next_start(tmp_path: Path) -> None:
+    """Who makes the log unwritable, changes a recipe and starts the station has not got away with it."""
+    trail(tmp_path).started("s", VERSIONS, "c1", {"front": "a 0001"})
+    (tmp_path / "audit").rename(tmp_path / "aside")
+    (tmp_path / "audit").write_text("")
+    trail(tmp_path).started("s", VERSIONS, "c1", {"front": "a 0002"})
+    (tmp_path / "audit").unlink()
+    (tmp_path / "aside").rename(tmp_path / "audit")
+    trail(tmp_path).started("s", VERSIONS, "c1", {"front": "a 0002"})
+    last = list(entries(tmp_path / "audit"))[-1]
+    assert (last.action, last.subject, last.before, last.after) == (Action.RECIPE, "front", "a 0001", "a 0002")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,6 +47,7 @@ class Album:
         """Lock the folder, read what is there, finish what was cut off."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._refuse_strangers()
             self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._recover()
@@ -98,6 +100,9 @@ class Album:
             os.rename(self.folder / f"{_PENDING}{name}", self.folder / name)
             _sync(self.folder)
         except OSError as error:
+            if frame not in self.document.frames:  # not listed: half a picture, on a disk that is full
+                with suppress(OSError):
+                    (self.folder / f"{_PENDING}{name}").unlink(missing_ok=True)
             raise self._unwritable(error) from None
         return frame
 
@@ -111,6 +116,16 @@ class Album:
             self._save(self.document.model_copy(update=update))
         except OSError as error:
             raise self._unwritable(error) from None
+
+    def _refuse_strangers(self) -> None:
+        """Nothing is put into a folder that is something else's, not even the lock."""
+        if (self.folder / DOCUMENT).exists():
+            return
+        strangers = sorted(entry.name for entry in self.folder.iterdir() if not entry.name.startswith("."))
+        if strangers:
+            named = ", ".join(strangers[:3]) + (", ..." if len(strangers) > 3 else "")
+            remedy = "give an empty folder: thresholds would take its images for good frames"
+            raise self._error(f"holds what was not collected ({named})", remedy)
 
     def _recover(self) -> None:
         path = self.folder / DOCUMENT
@@ -140,8 +155,13 @@ class Album:
 
     def _save(self, document: CollectionFile) -> None:
         text = json.dumps(document.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n"
-        _write(self.folder / _NEW, text.encode())
-        os.replace(self.folder / _NEW, self.folder / DOCUMENT)
+        try:
+            _write(self.folder / _NEW, text.encode())
+            os.replace(self.folder / _NEW, self.folder / DOCUMENT)
+        except OSError:
+            with suppress(OSError):
+                (self.folder / _NEW).unlink(missing_ok=True)
+            raise
         _sync(self.folder)
         self.document = document
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from calibration.collect.album import Album
+from calibration.collect.aligning import as_the_station_does, judged_on_reference
 from calibration.collect.enough import Enough, enough
 from calibration.collect.inspecting import Inspected, Inspector, distance_of, refusal
 from calibration.collect.records import CheckValue, CollectionFile, Refusal, StoredFrame
 from calibration.collect.settings import CollectSettings
 from calibration.collect.sources import Shot, Source, Unreadable
 from calibration.progress import Progress, silent
-from edge import masks
 from edge.errors import ConfigError
 from edge.recipe import Recipe
 from edge.settings.registration import RegistrationSettings
-from edge.types import ImageU8
+from edge.types import Alignment, ImageU8
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class _Work:
                 return
         if self._wanted.count is not None:
             self._stopped = f"{self._source.name} has no more frames"
+        elif not self._album.frames:
+            self._stopped = f"none of {self._source.name} is a good frame"
 
     def result(self) -> Collected:
         """What it came to."""
@@ -131,17 +133,16 @@ class _Work:
             return
         inspector = self._inspector or self._provisional(shot.image)
         found = inspector.inspect(shot)
-        if found.broken:
+        if found.broken or found.alignment is None:
             self.refused.append(found.broken[0])
             return
-        frame = self._store(shot, found)
+        frame = self._store(shot, found, found.alignment)
         self._inspector = inspector
         distance = distance_of(found.checks)
         inspector.remember(inspector.known(frame.file, shot.image, found.alignment.frame_to_reference), distance)
         self._sharper += [check.value for check in found.checks if check.name == "sharpness"]
 
-    def _store(self, shot: Shot, found: Inspected) -> StoredFrame:
-        alignment = found.alignment
+    def _store(self, shot: Shot, found: Inspected, alignment: Alignment) -> StoredFrame:
         gates = [
             CheckValue(name=gate.name, value=gate.value, limit=gate.limit, kind=gate.kind)
             for gate in alignment.gates
@@ -168,10 +169,9 @@ class _Work:
         recipe = self._wanted.recipe
         inspector: Inspector | None = None
         if recipe is not None:
-            size_wh = (recipe.reference.shape[1], recipe.reference.shape[0])
-            judged = ~masks.rasterise(recipe.masks, size_wh)
             trained = recipe.bundle.manifest.training.sha256
-            inspector = Inspector(recipe.reference, recipe.registration, self._wanted.settings, judged, trained)
+            judged, align = judged_on_reference(recipe), as_the_station_does(recipe)
+            inspector = Inspector(recipe.reference, recipe.registration, self._wanted.settings, judged, trained, align)
         for frame, image in self._album.images():
             inspector = inspector or self._provisional(image)
             inspector.remember(inspector.known(frame.file, image, frame.homography()), distance_of(frame.checks))

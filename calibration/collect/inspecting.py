@@ -10,6 +10,7 @@ from statistics import median
 import cv2
 import numpy as np
 
+from calibration.collect.aligning import Align
 from calibration.collect.condition import Yardstick
 from calibration.collect.duplicates import Nearest, Print, fingerprint, nearest
 from calibration.collect.moving import moving_share
@@ -38,9 +39,9 @@ REMEDIES = {
 
 @dataclass(frozen=True, eq=False)
 class Inspected:
-    """A candidate's alignment and checks; `broken` is empty for a good frame."""
+    """A candidate's alignment and checks; `broken` is empty for a good frame. alignment: None for one of another size."""
 
-    alignment: Alignment
+    alignment: Alignment | None
     checks: tuple[CheckValue, ...]
     broken: tuple[Refusal, ...]
 
@@ -49,7 +50,7 @@ class Inspector:
     """Holds candidates against a reference and against what is stored. One thread uses it.
 
     reference: uint8 HxWx3 RGB or HxW; judged: bool HxW of it (None: everywhere). trained: SHA-256 of the files that built
-    the model.
+    the model. align: of a frame of the reference's size and colour, in place of the plain registration (a recipe's own).
     """
 
     def __init__(
@@ -59,11 +60,16 @@ class Inspector:
         limits: CollectSettings,
         judged: MaskBool | None = None,
         trained: Collection[str] = (),
+        align: Align | None = None,
     ) -> None:
         self._limits = limits
         self._image = reference
         self._judged = np.ones(reference.shape[:2], np.bool_) if judged is None else judged
-        self._reference = registration.Reference(reference, registering, self._judged)
+        if align is None:
+            plain = registration.Reference(reference, registering, self._judged)
+            self._align: Align = lambda image: registration.align(image, plain)
+        else:
+            self._align = align
         self._yardstick = Yardstick(reference, self._judged)
         self._trained = frozenset(trained)
         self._prints: list[Print] = []
@@ -89,11 +95,11 @@ class Inspector:
     def inspect(self, shot: Shot) -> Inspected:
         """All checks of one candidate, in the order in which they can be made: one that does not register has no others."""
         image = shot.image
-        alignment = registration.align(image, self._reference)
         if image.shape != self._image.shape:
             wanted, found = ("x".join(map(str, part.shape[1::-1])) for part in (self._image, image))
             colour = ["grey" if part.ndim == 2 else "colour" for part in (self._image, image)]
-            return Inspected(alignment, (), (_refusal(shot, "size", f"is {found} {colour[1]}, not {wanted} {colour[0]}"),))
+            return Inspected(None, (), (_refusal(shot, "size", f"is {found} {colour[1]}, not {wanted} {colour[0]}"),))
+        alignment = self._align(image)
         if not alignment.trusted:
             broken = "; ".join(map(str, alignment.broken)) or "no finite homography"
             return Inspected(alignment, (), (_refusal(shot, "registration", broken),))
@@ -126,7 +132,7 @@ class Inspector:
         size_wh = (shot.image.shape[1], shot.image.shape[0])
         back = np.linalg.inv(alignment.frame_to_reference)
         judged = cv2.warpPerspective(self._judged.astype(np.uint8), back, size_wh, flags=cv2.INTER_NEAREST) > 0
-        earlier = registration.align(shot.before, self._reference)
+        earlier = self._align(shot.before)
         yield _check("moving", moving_share(shot.image, shot.before, judged), self._limits.max_moving, "max")
         if earlier.trusted:
             shake = _corner_shift(back @ earlier.frame_to_reference, size_wh)

@@ -94,14 +94,12 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    from calibration.auditing import trace_of
+    from calibration.auditing import trace_at
     from calibration.challenge import remove_frames
     from calibration.trace import Signature
-    from edge.config import load_config
     from edge.schema import validate
 
     signature = validate(Signature, {"who": args.who, "why": args.why}, WHERE)
-    config = load_config(args.config) if args.config else None
-    version = remove_frames(args.recipe, args.remove, signature, trace_of(config))
+    version = remove_frames(args.recipe, args.remove, signature, trace_at(args.config))
     say(f"{args.recipe}: version {version:04d} is without {', '.join(sorted(args.remove))}\n")
     return 0

@@ -25,6 +25,8 @@ built the model or set a threshold are refused as labelled frames: they prove no
 """
 
 METHODS = ("max", "sigma", "quantile", "conformal", "extreme")
+NOTHING_JUDGED = 1
+"""Exit status: no threshold could be taken, or no frame could be judged; the report says why."""
 FORMATS = ("via", "coco", "labelme", "masks", "mvtec", "good-bad")
 
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         result = evaluate(recipe, tests, good=args.good, open_engine=place.open_engine, options=options, progress=meter)
     document = write_evaluation(args.out, result) if args.out else evaluation_document(result)
     tell(args, document, evaluation_text(result))
-    return 0
+    return NOTHING_JUDGED if result.best is None else 0
 
 
 def options_of(args: argparse.Namespace, kinds: tuple[str, ...], where: str) -> Options:

@@ -23,10 +23,10 @@ DESCRIPTION = """\
 Replay the archived verdicts of a view with a card that is not in force yet, and list those that would be another verdict,
 with their overlays. Nothing of the recipe is changed.
 
-The card: --card FILE, or --method with --images (as `thresholds` takes it, but not saved), or --version N of the recipe (with
-its masks and score rule), or the recipe's own card. Where only thresholds differ the stored scores decide, exactly; where
-masks or score rule differ, the stored maps or frames; where bundle, reference or registration differ, the stored frames. What
-could not be replayed is counted by reason.
+The card: --card FILE, or --method with --images (as `thresholds` takes it, with the same parameters, but not saved), or
+--version N of the recipe (with its masks and score rule), or the recipe's own card. Where only thresholds differ the stored
+scores decide, exactly; where masks or score rule differ, the stored maps or frames; where bundle, reference, registration or
+engine differ, the stored frames. What could not be replayed is counted by reason.
 
 exit status: 0 done, 3 bad use
 """
@@ -34,15 +34,20 @@ exit status: 0 done, 3 bad use
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
+    from calibration.commands.thresholds import add_parameters
+
+    kinds = ("max", "quantile", "sigma", "conformal", "extreme", "cost")
     parser.add_argument("--recipe", required=True, type=Path, metavar="RECIPE")
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="the station's config: its archive, engine and camera")
     parser.add_argument("--archive", type=Path, metavar="DIR", help="an archive's folder")
     parser.add_argument("--days", type=float, metavar="N", help="only the last N days (default: all there is)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--card", type=Path, metavar="FILE", help="the new card, a card.json")
-    which.add_argument("--method", choices=("max", "quantile", "sigma", "conformal", "extreme"), help="take it from --images")
+    which.add_argument("--method", choices=kinds, help="take it from --images")
     which.add_argument("--version", type=int, metavar="N", help="a version of the recipe with its card, masks and score rule")
     parser.add_argument("--images", type=Path, metavar="DIR", help="good frames for --method")
+    parser.add_argument("--bad", type=Path, metavar="DIR", help="bad frames for --method; cost needs them")
+    add_parameters(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="engine threads (default 2, or what --config says)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder for preview.json and overlays")
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
@@ -65,10 +70,19 @@ def run(args: argparse.Namespace) -> int:
     place = setting(args.config, args.threads, WHERE)
     card = _card(args, recipe, place)
     candidate = recipe if card is None else candidate_of(recipe, card)
+    camera_hash = place.camera_hash(args.recipe)
     since = None if args.days is None else datetime.now(timezone.utc) - timedelta(days=args.days)
     reader = ArchiveReader(args.archive or archive_of(args.config))
     with Meter("replaying") as meter:
-        made = preview(reader, candidate, open_engine=place.open_engine, since=since, out=args.out, progress=meter)
+        made = preview(
+            reader,
+            candidate,
+            open_engine=place.open_engine,
+            since=since,
+            out=args.out,
+            camera_hash=camera_hash,
+            progress=meter,
+        )
     if args.json:
         say_json(made.document())
     else:
@@ -103,7 +117,8 @@ def describe(made: Preview) -> str:
 
 def _card(args: argparse.Namespace, recipe: Recipe, place: Setting) -> ThresholdCard | None:
     """The candidate; None: the one that the loaded version has."""
-    from calibration.preview.candidates import measured_card, read_card
+    from calibration.commands.thresholds import method_of
+    from calibration.preview import measured_card, read_card
     from edge.cli.progress import Meter
 
     if (args.method is None) != (args.images is None):
@@ -112,6 +127,7 @@ def _card(args: argparse.Namespace, recipe: Recipe, place: Setting) -> Threshold
         return read_card(args.card)
     if args.method is None:
         return None
+    method = method_of(args, args.method, WHERE)
     camera_hash = place.camera_hash(args.recipe)
     with Meter("measuring") as meter:
-        return measured_card(recipe, args.images, args.method, place.open_engine, camera_hash, meter)
+        return measured_card(recipe, args.images, method, place.open_engine, camera_hash, meter, bad_folder=args.bad)

@@ -29,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--product", default="", metavar="P", help="the product; none: for any")
     parser.add_argument("--registration", default="track", choices=("track", "orb", "none"), help="default: track")
     parser.add_argument("--min-area", type=float, default=16.0, metavar="PX", help="smallest region to report (default 16)")
+    parser.add_argument("--config", type=Path, metavar="CONFIG", help="the station's config: writes its audit log too")
     parser.add_argument("--who", default="", metavar="NAME", help="who makes it (default: the login name)")
     parser.add_argument("--why", default="recipe made", metavar="TEXT", help="goes into the recipe's history")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the recipe, or a new version of it."""
-    from calibration.recipe import Parts, create_recipe
+    from calibration.auditing import trace_at
+    from calibration.recipe import Parts, create_recipe, left_behind
     from edge.settings.registration import RegistrationSettings
 
     parts = Parts(
@@ -47,7 +49,11 @@ def run(args: argparse.Namespace) -> int:
         registration=RegistrationSettings(mode=args.registration),
         min_area_px=args.min_area,
     )
-    version = create_recipe(args.out, parts, who=args.who or _login(), why=args.why)
+    lost = left_behind(args.out)
+    trace = trace_at(args.config)
+    version = create_recipe(args.out, parts, who=args.who or _login(), why=args.why, trace=trace)
+    if lost:
+        say(f"note: it no longer has {lost}\n")
     say(f"{args.out}: version {version:04d} of the recipe for view {args.view}; next: lineclear-calibrate thresholds\n")
     return 0
 

@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--who", default="", metavar="NAME", help="with --recipe: who (default: the login name)")
     parser.add_argument("--why", default="rotational ideal", metavar="TEXT", help="with --recipe: the reason")
+    parser.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="with --recipe: the station's, whose audit log hears of it"
+    )
     parser.add_argument("--json", action="store_true", help="the note as one line of JSON")
 
 
@@ -65,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     if (args.method == "rotational") != (args.image is not None):
         wanted = "--image FILE" if args.method == "rotational" else "--images DIR"
         raise ConfigError(f"method {args.method} is made from {wanted}", where=WHERE, remedy=f"give {wanted}")
+    if args.config is not None and args.recipe is None:
+        raise ConfigError("is for --recipe", where="--config", remedy="leave it out: only a recipe's change is logged")
     if args.recipe is not None and args.method != "rotational":
         remedy = "lineclear-calibrate recipe --reference FILE makes a recipe with any reference"
         raise ConfigError("is for --method rotational", where="--recipe", remedy=remedy)
@@ -77,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_frames(args: argparse.Namespace) -> ReferenceNote:
-    from calibration.reference import Source, best_frame, median_frame, write_reference
-    from calibration.reference.note import check_target
+    from calibration.reference import Source, best_frame, check_target, median_frame, write_reference
     from edge.cameras.folder import good_images
     from edge.cli.progress import Meter
     from edge.settings.registration import RegistrationSettings
@@ -105,11 +109,12 @@ def _of_frames(args: argparse.Namespace) -> ReferenceNote:
 
 
 def _rotational(args: argparse.Namespace) -> tuple[ReferenceNote, int | None]:
-    from calibration.reference import Source, install, rotational, write_reference
-    from calibration.reference.note import check_target
+    from calibration.auditing import trace_at
+    from calibration.reference import Source, check_target, prepare, rotational, write_reference
     from edge.cameras.images import read_image
     from edge.cli.progress import Meter
 
+    trace = trace_at(args.config)
     check_target(args.out, [args.image])
     image, source = read_image(args.image), Source.of(args.image)
     fold, where = _wanted(args)
@@ -118,9 +123,9 @@ def _rotational(args: argparse.Namespace) -> tuple[ReferenceNote, int | None]:
     settings: SymmetrySettings = ideal.settings(
         pose=args.pose, search=args.search, locate=ideal.locate if args.pose == "free" else "place"
     )
-    installed = None
-    if args.recipe is not None:
-        installed = install(args.recipe, ideal.image, settings, who=args.who or _login(), why=args.why)
+    ready = None
+    if args.recipe is not None:  # checked before anything is written, and put in force when its picture and note are there
+        ready = prepare(args.recipe, ideal.image, settings, who=args.who or _login(), why=args.why)
     figures = {
         "n": ideal.fold,
         "n_was_found": float(ideal.found),
@@ -133,12 +138,11 @@ def _rotational(args: argparse.Namespace) -> tuple[ReferenceNote, int | None]:
         "strays": ideal.strays,
     }
     note = write_reference(args.out, ideal.image, method="rotational", sources=(source,), figures=figures, symmetry=settings)
-    return note, installed
+    return note, ready.put_in_force(trace) if ready is not None else None
 
 
 def _wanted(args: argparse.Namespace) -> tuple[int | None, Where]:
-    from calibration.reference import Where
-    from calibration.reference.folds import MOST_FOLDS
+    from calibration.reference import MOST_FOLDS, Where
 
     if args.n is not None and not 2 <= args.n <= MOST_FOLDS:
         raise ConfigError(f"{args.n} is not possible", where="--n", remedy=f"write 2 to {MOST_FOLDS}, or leave it out")

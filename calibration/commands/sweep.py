@@ -57,4 +57,4 @@ def run(args: argparse.Namespace) -> int:
         )
     document = write_sweep(args.out, result) if args.out else sweep_document(result)
     shared.tell(args, document, sweep_text(result))
-    return 0
+    return shared.NOTHING_JUDGED if result.best is None else 0

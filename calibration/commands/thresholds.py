@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.terminal import say, say_json
+from edge.cli.terminal import one_line, say, say_json
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,13 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--method", choices=kinds)
     which.add_argument("--compare", action="store_true", help="a table of all methods side by side; nothing is saved")
-    parser.add_argument("--quantile", type=float, default=0.995, metavar="Q", help="of quantile, 0.95 .. 0.999 (default 0.995)")
-    parser.add_argument("--sigma", type=float, default=3.0, metavar="K", help="of sigma (default 3)")
-    parser.add_argument("--alpha", type=float, default=0.01, metavar="A", help="of conformal: the rate (default 0.01)")
-    parser.add_argument("--rate", type=float, default=0.001, metavar="R", help="of extreme: the rate (default 0.001)")
-    parser.add_argument("--miss-cost", type=float, default=100.0, metavar="C", help="a miss costs C false alarms (default 100)")
-    parser.add_argument("--bad-share", type=float, default=0.01, metavar="B", help="share of bad frames there (default 0.01)")
-    parser.add_argument("--margin", type=float, metavar="M", help="spreads to add (default: 5*sqrt(5/n) for quantile, else 0)")
+    add_parameters(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="engine threads (default 2, or what --config says)")
     parser.add_argument("--who", default="", metavar="NAME", help="who takes them; goes on the card; required to save")
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason; goes on the card; required to save")
@@ -66,17 +60,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the card, or the table, as JSON on standard output")
 
 
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """What belongs to one method each."""
+    parser.add_argument("--quantile", type=float, default=0.995, metavar="Q", help="of quantile, 0.95 .. 0.999 (default 0.995)")
+    parser.add_argument("--sigma", type=float, default=3.0, metavar="K", help="of sigma (default 3)")
+    parser.add_argument("--alpha", type=float, default=0.01, metavar="A", help="of conformal: the rate (default 0.01)")
+    parser.add_argument("--rate", type=float, default=0.001, metavar="R", help="of extreme: the rate (default 0.001)")
+    parser.add_argument("--miss-cost", type=float, default=100.0, metavar="C", help="a miss costs C false alarms (default 100)")
+    parser.add_argument("--bad-share", type=float, default=0.01, metavar="B", help="share of bad frames there (default 0.01)")
+    parser.add_argument("--margin", type=float, metavar="M", help="spreads to add (default: 5*sqrt(5/n) for quantile, else 0)")
+
+
 def run(args: argparse.Namespace) -> int:
     """Take them and save them, or compare the methods."""
+    method = method_of(args, args.method or "max", WHERE)
+    return _compare(args, method) if args.compare else _take(args, method)
+
+
+def method_of(args: argparse.Namespace, kind: str, where: str) -> Method:
+    """The method with the parameters that were given. ConfigError: one is wrong, or cost without bad frames."""
     from calibration.methods import Method
     from edge.schema import validate
 
     names = ("quantile", "sigma", "alpha", "rate", "miss_cost", "bad_share", "margin")
-    fields = {name: getattr(args, name) for name in names}
-    method = validate(Method, {"kind": args.method or "max", **fields}, WHERE)
-    if args.method == "cost" and args.bad is None:
-        raise ConfigError("method cost needs labelled bad frames", where=WHERE, remedy="give their folder: --bad DIR")
-    return _compare(args, method) if args.compare else _take(args, method)
+    method = validate(Method, {"kind": kind, **{name: getattr(args, name) for name in names}}, where)
+    if kind == "cost" and args.bad is None:
+        raise ConfigError("method cost needs labelled bad frames", where=where, remedy="give their folder: --bad DIR")
+    return method
 
 
 def _take(args: argparse.Namespace, method: Method) -> int:
@@ -129,6 +139,6 @@ def _compare(args: argparse.Namespace, method: Method) -> int:
     if args.json:
         say_json({"frames": len(found.good.scores), "refused": found.good.refused, "methods": [as_json(row) for row in rows]})
     else:
-        refused = "".join(f"refused {file}: {why}\n" for file, why in found.good.refused.items())
+        refused = "".join(f"refused {one_line(f'{file}: {why}')}\n" for file, why in found.good.refused.items())
         say(refused + table(rows) + enough(len(found.good.scores)) + "\nnothing was saved: choose with --method\n")
     return 0

@@ -36,17 +36,26 @@ def from_folder(
     trained = frozenset(recipe.bundle.manifest.training.sha256)
     items: list[Reading] = []
     left_out: Counter[str] = Counter()
+    seen: set[bytes] = set()
     for done, path in enumerate(paths, 1):
         at = _time_of(path, time_format) if time_format else None
-        if hashlib.sha256(path.read_bytes()).hexdigest() in trained:
-            left_out["built the model"] += 1
-        elif span.since is None or at is None or at >= span.since:
+        if span.since is None or at is None or at >= span.since:
             try:
-                items.append(_measured(path.name, at, read_image(path), pipeline, yardstick))
+                image = read_image(path)
+                picture = hashlib.sha256(image.tobytes()).digest()
+                if _digest(path) in trained:
+                    left_out["built the model"] += 1
+                elif picture in seen:
+                    left_out["are the same picture as another"] += 1
+                else:
+                    reading = _measured(path.name, at, image, pipeline, yardstick)
+                    items.append(reading)
+                    left_out["gave no score that is a number"] += int(reading.score is None and reading.registered is True)
+                seen.add(picture)
             except (FrameError, EngineFault):
                 left_out["cannot be judged"] += 1
         progress(done, len(paths), path.name)
-    return Readings(in_order(items), dict(left_out), True, span.per_group)
+    return Readings(in_order(items), {why: count for why, count in left_out.items() if count}, True, span.per_group)
 
 
 def _measured(name: str, at: datetime | None, image: ImageU8, pipeline: ViewPipeline, yardstick: Yardstick) -> Reading:
@@ -66,6 +75,13 @@ def _measured(name: str, at: datetime | None, image: ImageU8, pipeline: ViewPipe
         similarity=alignment.similarity,
     )
     return with_condition(reading, image, alignment.frame_to_reference, yardstick)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise FrameError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the file") from None
 
 
 def _time_of(path: Path, time_format: str) -> datetime:

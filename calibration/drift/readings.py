@@ -97,31 +97,50 @@ def in_order(items: Iterable[Reading]) -> tuple[Reading, ...]:
 
 
 def from_document(document: dict[str, Any], reference_wh: tuple[int, int]) -> Reading:
-    """A reading from a `lineclear/result/1` body. ValueError if it is none."""
+    """A reading from a `lineclear/result/1` body from outside: every number is checked. ValueError if it is none."""
     try:
         at = datetime.fromisoformat(str(document["creationTime"]).replace("Z", "+00:00"))
+        if at.tzinfo is None:
+            raise ValueError(f"creationTime {at} has no time zone")
         outcome, reason = str(document["outcome"]), document.get("reason") or {}
         alignment = document.get("alignment")
-        score = document.get("score")
-        known = float(score) if score is not None and math.isfinite(float(score)) else None
+        known = _number(document.get("score"))
         matrix = None if alignment is None else np.array(alignment["frameToReference"], np.float64)
+        found = {} if alignment is None else dict(alignment)
+        gates = {str(gate["name"]): _number(gate["limit"]) for gate in found.get("gates", ())}
+        corner_px, similarity = _number(found.get("cornerShiftPx")), _number(found.get("similarity"))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"is no lineclear/result/1 ({error})") from None
     judged = outcome in (Outcome.PASS.value, Outcome.FAIL.value) or known is not None
-    trusted = None if alignment is None else bool(alignment.get("trusted"))
-    usable = trusted and matrix is not None and matrix.shape == (3, 3) and bool(np.isfinite(matrix).all())
-    gates = {} if alignment is None else {gate["name"]: gate["limit"] for gate in alignment.get("gates", ())}
+    trusted = None if alignment is None else bool(found.get("trusted"))
+    shift = None if matrix is None or not trusted or matrix.shape != (3, 3) else _finite_shift(matrix, reference_wh)
     return Reading(
         name=str(document.get("resultId", "")),
         at=at,
         score=known if judged else None,
         outcome=outcome,
         registered=False if isinstance(reason, dict) and reason.get("code") == _REFUSED else trusted,
-        shift_xy=shift_of(matrix, reference_wh) if usable and matrix is not None else None,
-        corner_px=alignment.get("cornerShiftPx") if usable and alignment else None,
+        shift_xy=shift,
+        corner_px=corner_px if shift else None,
         gate_px=gates.get("shift_px"),
-        similarity=alignment.get("similarity") if usable and alignment else None,
+        similarity=similarity if shift else None,
     )
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None. TypeError and ValueError for what is no number."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bool)):
+        raise ValueError(f"{value!r} is no number")
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _finite_shift(matrix: Homography, size_wh: tuple[int, int]) -> tuple[float, float] | None:
+    with np.errstate(all="ignore"):
+        shift = shift_of(matrix, size_wh)
+    return shift if all(map(math.isfinite, shift)) else None
 
 
 def shift_of(frame_to_reference: Homography, size_wh: tuple[int, int]) -> tuple[float, float]:

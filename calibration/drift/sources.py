@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from calibration.drift.lineage import Lineage
+from calibration.drift.lineage import Lineage, is_of_engine
 from calibration.drift.looking import size_of, with_condition, yardstick_of
 from calibration.drift.readings import Reading, Readings, Span, from_document, in_order
 from calibration.progress import Progress, silent
 from edge.archive import ArchiveError, ArchiveReader
 from edge.errors import ConfigError
-from edge.recipe import Recipe
+from edge.recipe import CardEngine, Recipe
 
 RESULT_SCHEMA = "lineclear/result/1"
 MAX_LINE_BYTES = 10_000_000
@@ -39,12 +39,13 @@ def from_archive(
         left_out["not of a clearance"] = sum(entry.clearance_id is None for entry in entries)
         entries = [entry for entry in entries if entry.clearance_id is not None]
     lineage, yardstick, size_wh = Lineage(recipe), yardstick_of(recipe), size_of(recipe)
+    engine = recipe.card.engine if recipe.card else None
     items: list[Reading] = []
     for done, entry in enumerate(entries, 1):
         progress(done, len(entries), entry.result_id)
         try:
             document = reader.document(entry)
-            reading = _comparable(document, lineage, size_wh)
+            reading = _comparable(document, lineage, size_wh, engine)
             if isinstance(reading, str):
                 left_out[reading] += 1
                 continue
@@ -63,12 +64,13 @@ def from_results(path: Path, recipe: Recipe, span: Span) -> Readings:
     Lines that are no `lineclear/result/1` of the recipe's view are passed over. ConfigError: cannot be read, or none there.
     """
     lineage, size_wh = Lineage(recipe), size_of(recipe)
+    engine = recipe.card.engine if recipe.card else None
     items: dict[str, Reading] = {}
     left_out: Counter[str] = Counter()
     for document in _documents(path):
         if document.get("schema") != RESULT_SCHEMA or document.get("view") != recipe.view:
             continue
-        reading = _comparable(document, lineage, size_wh)
+        reading = _comparable(document, lineage, size_wh, engine)
         if isinstance(reading, str):
             left_out[reading] += 1
         elif span.since is None or reading.at is None or reading.at >= span.since:
@@ -79,22 +81,32 @@ def from_results(path: Path, recipe: Recipe, span: Span) -> Readings:
     return Readings(in_order(items.values()), dict(left_out), True, span.per_group)
 
 
-def _comparable(document: dict[str, Any], lineage: Lineage, size_wh: tuple[int, int]) -> Reading | str:
+def _comparable(
+    document: dict[str, Any], lineage: Lineage, size_wh: tuple[int, int], engine: CardEngine | None
+) -> Reading | str:
     """The reading, or why it cannot be held against this recipe's card."""
     try:
         reading = from_document(document, size_wh)
     except ValueError:
         return "is no result"
-    changed = lineage.changed(str(document.get("recipe", "")), document.get("recipeVersion"))
+    name, version, product = document.get("recipe"), document.get("recipeVersion"), document.get("product")
+    if not isinstance(version, int) or isinstance(version, bool):
+        version = None
+    changed = lineage.changed(str(name or ""), version, product if isinstance(product, str) else "")
     if changed is None:
         return "was judged by another recipe" if document.get("recipe") else "was not judged by a recipe"
-    return f"was judged before a change of {', '.join(sorted(changed))}" if changed else reading
+    if changed:
+        return f"was judged before a change of {', '.join(sorted(changed))}"
+    if engine is not None and not is_of_engine(document.get("engine"), engine):
+        return "was judged on another engine"
+    return reading
 
 
 def _documents(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            # Never more than one line in memory: a file without line breaks may be of any size.
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), 1):
                 if len(line) > MAX_LINE_BYTES:
                     raise ConfigError(f"line {number} is too long", where=str(path), remedy="one JSON document a line")
                 try:

@@ -25,8 +25,9 @@ def best_method(methods: Sequence[MethodRow]) -> int | None:
 
 
 def best_row(rows: Sequence[Row]) -> int | None:
-    """Which configuration, None where nothing could be judged."""
-    keys = {index: row_key(row) for index, row in enumerate(rows) if row.method is not None}
+    """Which configuration, None where nothing could be judged: no threshold, or every frame undecided."""
+    judged = {index: row for index, row in enumerate(rows) if any(score is not None for score in row.scores)}
+    keys = {index: row_key(row) for index, row in judged.items() if row.method is not None}
     return max(keys, key=lambda index: keys[index]) if keys else None
 
 

@@ -42,7 +42,11 @@ class Seen:
 
 @dataclass
 class Collected:
-    """Everything that was measured. truths: bool of the reduced frame, None where unknown or where all is good."""
+    """Everything that was measured.
+
+    truths: bool of the reduced frame, None where unknown or where all is good. pictures: names of the good frames, by hash
+    of their pixels; labelled: the labelled ones likewise. repeated: (name, name of the first) of labelled twins.
+    """
 
     seen: dict[Configuration, Seen]
     store: MapStore
@@ -50,6 +54,8 @@ class Collected:
     has_masks: bool
     truths: list[MaskBool | None] = field(default_factory=list)
     pictures: dict[str, str] = field(default_factory=dict)
+    labelled: dict[str, Sample] = field(default_factory=dict)
+    repeated: list[tuple[str, str]] = field(default_factory=list)
 
 
 def collect(
@@ -103,12 +109,15 @@ def to_frame(look: Look, map_to_reference: Homography, frame_wh: tuple[int, int]
 
 
 def reduced(truth: MaskBool, reduction: int) -> MaskBool:
-    """The truth at every `reduction`-th pixel; a truth so small that it falls between them is kept as the blocks it touches."""
-    sampled = truth[::reduction, ::reduction]
-    if sampled.any() or not truth.any():
-        return np.ascontiguousarray(sampled)
-    rows, columns = np.nonzero(truth)
-    kept = np.zeros_like(sampled)
+    """The truth at every `reduction`-th pixel; a region so small that it falls between them stays as the blocks it touches."""
+    kept = np.ascontiguousarray(truth[::reduction, ::reduction])
+    if reduction == 1 or not truth.any():
+        return kept
+    count, regions = cv2.connectedComponents(np.ascontiguousarray(truth).view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    lost = np.ones(count, bool)
+    lost[0] = False
+    lost[regions[::reduction, ::reduction]] = False
+    rows, columns = np.nonzero(lost[regions])
     kept[rows // reduction, columns // reduction] = True
     return kept
 
@@ -137,10 +146,7 @@ def _take_labelled(sample: Sample, viewer: Viewer, collected: Collected) -> None
         collected.truths.append(None)
         looks: dict[Configuration, Look] = {}
     else:
-        twin = collected.pictures.get(_picture(image))
-        if twin is not None:
-            remedy = "take thresholds from other frames: a frame that set them proves nothing"
-            raise ConfigError(f"is the same picture as the good frame {twin}", where=sample.name, remedy=remedy)
+        _check_twins(sample, _picture(image), collected)
         collected.truths.append(_truth(sample, image, collected.reduction))
         looks = viewer.look(image)
     for configuration, seen in collected.seen.items():
@@ -152,6 +158,21 @@ def _take_labelled(sample: Sample, viewer: Viewer, collected: Collected) -> None
         else:
             size_wh = (image.shape[1], image.shape[0])
             seen.maps.append(collected.store.put(to_frame(look, viewer.map_to_reference, size_wh, collected.reduction)))
+
+
+def _check_twins(sample: Sample, picture: str, collected: Collected) -> None:
+    """ConfigError if the picture set thresholds or has another label elsewhere; one with the same label is noted."""
+    if picture in collected.pictures:
+        remedy = "take thresholds from other frames: a frame that set them proves nothing"
+        raise ConfigError(
+            f"is the same picture as the good frame {collected.pictures[picture]}", where=sample.name, remedy=remedy
+        )
+    twin = collected.labelled.setdefault(picture, sample)
+    if twin.bad != sample.bad:
+        message = f"is the same picture as {twin.name}, once called good and once bad"
+        raise ConfigError(message, where=sample.name, remedy="keep the label that is right")
+    if twin is not sample:
+        collected.repeated.append((sample.name, twin.name))
 
 
 def _truth(sample: Sample, image: ImageU8, reduction: int) -> MaskBool | None:

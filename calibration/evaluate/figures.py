@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.evaluate.choosing import best_method
 from calibration.evaluate.collecting import Collected, Seen
@@ -14,8 +13,9 @@ from calibration.evaluate.configurations import Configuration
 from calibration.evaluate.levels import Level, levels
 from calibration.evaluate.results import Curves, Figure, MethodRow, Row, Tally, verdict_of
 from calibration.evaluate.store import StoredMaps
-from calibration.methods import Method
+from calibration.methods import Method, clopper_pearson
 from calibration.metrics import (
+    Interval,
     PixelIntervals,
     PixelSet,
     image_auroc,
@@ -28,6 +28,7 @@ from calibration.metrics import (
 POINTS = 200
 SEED = 0
 PRO_LIMIT = 0.3
+_CONFIDENCE = 0.95
 _NO_INTERVALS = PixelIntervals(None, None, None, None)
 
 
@@ -118,15 +119,13 @@ def _auroc(bad: Sequence[bool], scores: Sequence[float | None], rounds: int) -> 
 
 
 def _accuracy(bad: Sequence[bool], scores: Sequence[float | None], level: float | None, rounds: int) -> Figure:
+    """With the exact interval: resampled, a set without a mistake would never show one, and look certain."""
     if level is None:
         return Figure(None)
-    threshold = level
-
-    def accuracy(labels: NDArray[np.bool_], drawn: list[float | None]) -> float | None:
-        return tally_of(labels.tolist(), drawn, threshold).accuracy
-
-    value = tally_of(bad, scores, threshold).accuracy
-    return Figure(value, image_interval(accuracy, bad, scores, seed=SEED, rounds=rounds) if rounds else None)
+    tally = tally_of(bad, scores, level)
+    if not rounds or not bad:
+        return Figure(tally.accuracy)
+    return Figure(tally.accuracy, Interval(*clopper_pearson(tally.right, len(bad), _CONFIDENCE), _CONFIDENCE, 0))
 
 
 def _best_iou(pixels: PixelSet | None) -> float | None:

@@ -30,10 +30,15 @@ class Tally:
         return self.undecided_good + self.undecided_bad
 
     @property
+    def right(self) -> int:
+        """Frames that were judged, and judged right."""
+        return self.good + self.bad - self.false_alarms - self.misses - self.undecided
+
+    @property
     def accuracy(self) -> float | None:
         """Right answers over all frames, the undecided included: a frame that nobody judged was not judged right."""
         total = self.good + self.bad
-        return (total - self.false_alarms - self.misses - self.undecided) / total if total else None
+        return self.right / total if total else None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class MethodRow:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A figure with its 95 % bootstrap interval; value None: undefined."""
+    """A figure with its 95 % interval (by bootstrap; of an accuracy the exact one); value None: undefined."""
 
     value: float | None
     interval: Interval | None = None

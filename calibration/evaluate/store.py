@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 from typing_extensions import Self
 
+from edge.errors import ConfigError
 from edge.types import MapF32
 
 BUDGET_BYTES = 1_000_000_000
@@ -19,7 +20,7 @@ BUDGET_BYTES = 1_000_000_000
 class MapStore:
     """Maps by number. A context manager: on leaving it, also by an error or a cancel, its files are gone.
 
-    budget_bytes: what may stay in memory. Raises OSError where the temporary folder is full.
+    budget_bytes: what may stay in memory. `put` raises ConfigError where the temporary folder is full or cannot be written.
     """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -43,12 +44,20 @@ class MapStore:
             self._left -= values.nbytes
             self._held.append(values)
             return number
+        try:
+            self._held.append(self._written(number, values))
+        except OSError as error:
+            remedy = "free space there, or set TMPDIR to a folder on a larger disk"
+            message = f"the maps of {number + 1} frames do not fit ({error.strerror or error})"
+            raise ConfigError(message, where=tempfile.gettempdir(), remedy=remedy) from None
+        return number
+
+    def _written(self, number: int, values: MapF32) -> Path:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="lineclear-maps-")
         path = Path(self._folder.name) / f"{number:06d}.npy"
         np.save(path, values, allow_pickle=False)
-        self._held.append(path)
-        return number
+        return path
 
     def get(self, number: int) -> MapF32:
         """The map of this number; not to be changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -55,7 +56,7 @@ def carry_out(plan: Plan, engine: Engine, step: Step) -> Evaluation:
         rows=rows,
         best=best,
         mistakes=mistakes,
-        notes=(*plan.notes, *_more_notes(rows, collected)),
+        notes=(*plan.notes, *_more_notes(rows, shots, collected)),
     )
 
 
@@ -81,17 +82,30 @@ def _rows(plan: Plan, collected: Collected, shots: tuple[Shot, ...], step: Step)
     return tuple(rows)
 
 
-def _more_notes(rows: tuple[Row, ...], collected: Collected) -> list[str]:
+def _more_notes(rows: tuple[Row, ...], shots: tuple[Shot, ...], collected: Collected) -> list[str]:
     notes = []
     if collected.reduction > 1:
         notes.append(f"Figures of pixels take one of {collected.reduction} pixels of the frame along each side.")
     shares = [float(truth.mean()) for truth in collected.truths if truth is not None]
     if shares and float(np.median(shares)) > 0.5:
         notes.append("The masks mark more than half of most bad frames: are they inverted, black where it is bad?")
+    if twins := collected.repeated:
+        first = f"first {twins[0][0]} = {twins[0][1]}"
+        notes.append(f"Labelled frames that are the same picture as another, and so count twice: {len(twins)} ({first}).")
     for row in rows:
-        refused = row.good_refused
-        if row.measured_as == row.configuration and refused:
-            first = f"first {refused[0][0]}: {refused[0][1]}"
-            total = len(refused) + len(row.good_scores)
-            notes.append(f"{row.configuration.code}: {len(refused)} of {total} good frames could not be used ({first}).")
+        if row.measured_as == row.configuration:
+            notes += _refused(row, [shot.name for shot in shots])
+    return notes
+
+
+def _refused(row: Row, names: Sequence[str]) -> list[str]:
+    """What became of the frames that this configuration could not judge, with the reason of the first."""
+    notes, code = [], row.configuration.code
+    if good := row.good_refused:
+        total = len(good) + len(row.good_scores)
+        notes.append(f"{code}: {len(good)} of {total} good frames could not be used (first {good[0][0]}: {good[0][1]}).")
+    undecided = [index for index, score in enumerate(row.scores) if score is None]
+    if undecided:
+        first = f"first {names[undecided[0]]}: {row.refusals[undecided[0]]}"
+        notes.append(f"{code}: {len(undecided)} of {len(names)} labelled frames are undecided ({first}).")
     return notes

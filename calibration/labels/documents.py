@@ -34,6 +34,8 @@ class Fault(ValueError):
 
 def label_text(path: Path) -> str:
     """The whole file as text, without a byte order mark, each line ended by one newline. ConfigError."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for, for ever
+        raise ConfigError("is no file", where=str(path), remedy="name a label file")
     text = read_text(path, MAX_FILE_BYTES)
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from calibration.methods import Method
 from calibration.progress import Progress, silent
+from calibration.provenance import camera_of
 from calibration.thresholds import EngineOf, Signature, make_card, measure
 from edge.recipe import Recipe, ThresholdCard
 from edge.schema import read_json, validate
@@ -19,13 +20,20 @@ def read_card(path: Path) -> ThresholdCard:
 
 
 def measured_card(
-    recipe: Recipe, folder: Path, kind: str, open_engine: EngineOf, camera_hash: str | None = None, progress: Progress = silent
+    recipe: Recipe,
+    folder: Path,
+    method: Method,
+    open_engine: EngineOf,
+    camera_hash: str | None = None,
+    progress: Progress = silent,
+    *,
+    bad_folder: Path | None = None,
 ) -> ThresholdCard:
-    """A card from good frames by a method with its usual parameters, as `thresholds` takes it; nothing is saved.
+    """A card from good frames, and bad ones where there are any, as `thresholds` takes it; nothing is saved.
 
     Raises ConfigError for frames that give no thresholds, and EngineFault.
     """
-    method = validate(Method, {"kind": kind}, "--method")
-    found = measure(recipe.path, folder, open_engine=open_engine, progress=progress)
+    camera = camera_of(folder, recipe.view, camera_hash)
+    found = measure(recipe.path, folder, open_engine=open_engine, progress=progress, bad_folder=bad_folder)
     signature = Signature(who="preview", why="a preview, not saved")
-    return make_card(recipe, found.good, method, signature, found.identity, camera_hash)
+    return make_card(recipe, found.good, method, signature, found.identity, camera, found.bad)

@@ -44,16 +44,18 @@ def preview(
     open_engine: Callable[[Bundle], Engine],
     since: datetime | None = None,
     out: Path | None = None,
+    camera_hash: str | None = None,
     progress: Progress = silent,
 ) -> Preview:
     """Replay every archived verdict of the candidate's view since then; `out` gets preview.json and the overlays.
 
-    out must not be there yet, or be empty; it appears whole or not at all, also where progress cancels. Raises ArchiveError
+    camera_hash: of the settings of the view's camera, where they are known: a card of others does not hold. out must not be
+    there yet, or be empty; it appears whole or not at all, also where progress cancels. Raises ArchiveError
     (no archive), ConfigError (a card that does not hold, a folder that cannot be written), EngineFault (no engine).
     """
     entries = reader.find(view=candidate.view, kind="verdict", since=since, newest_first=False)
     with _folder(out) as folder, open_engine(candidate.bundle) as engine:
-        replay = Replay(reader, candidate, ViewPipeline(candidate, engine))
+        replay = Replay(reader, candidate, ViewPipeline(candidate, engine, camera_hash))
         changes: list[Replayed] = []
         close: list[Replayed] = []
         rungs: Counter[str] = Counter()
@@ -99,7 +101,7 @@ def _pictured(outcome: Told, folder: Path | None, number: int) -> Replayed:
         return replayed
     try:
         image = heatmap.overlay(outcome.picture())
-    except NotReplayableError:
+    except (NotReplayableError, ArchiveError, EngineFault):  # the verdict is told all the same; only its picture is missing
         return replayed
     kind = replayed.transition.replace(" -> ", "-to-").lower()
     name = f"{number + 1:04d}-{kind}.png"
@@ -114,9 +116,9 @@ def _folder(out: Path | None) -> Iterator[Path | None]:
         yield None
         return
     remedy = "give a folder that is not there yet"
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise ConfigError("is there already", where=str(out), remedy=remedy)
     try:
+        if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+            raise ConfigError("is there already", where=str(out), remedy=remedy)
         out.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".new-preview-", dir=out.parent))
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from calibration.drift.lineage import Lineage
+from calibration.drift.lineage import Lineage, is_of_engine
 from calibration.preview.results import Replayed, Rung
 from calibration.preview.stored import MakePicture, NotReplayableError, Stored
 from edge import verdict
@@ -59,23 +59,33 @@ class Replay:
 
     def replay(self, entry: Entry) -> Told:
         """One verdict. NotReplayableError: nothing is stored that could tell. Raises ArchiveError, EngineFault."""
-        changed = self._lineage.changed(entry.recipe, entry.recipe_version)
-        if entry.recipe and entry.recipe != self._candidate.name:
+        changed = self._lineage.changed(entry.recipe, entry.recipe_version, entry.product)
+        others = bool(entry.product and self._candidate.product and entry.product != self._candidate.product)
+        if others or (entry.recipe and entry.recipe != self._candidate.name):
             raise NotReplayableError("was judged by another recipe")
         if entry.outcome == Outcome.UNDECIDED.value and not self._is_about_judging(entry, changed):
             return Told(self._replayed(entry, _kept(entry), "kept"))
-        if changed is not None and not changed and entry.score is not None:
+        if changed is not None and not changed and entry.score is not None and self._is_of_this_engine(entry):
             return self._from_score(entry)
         if changed is not None and not changed and entry.reason == _MADE_BY_REGISTRATION:
             return Told(self._replayed(entry, _kept(entry), "kept"))
-        if "frame" in entry.files and (changed is None or changed - {"score_rule"}):
+        if "frame" in entry.files and (changed is None or changed - {"score_rule"} or not self._is_of_this_engine(entry)):
             return self._from_frame(entry)
+        if not self._is_of_this_engine(entry):
+            raise NotReplayableError("was judged on another engine, and no frame is stored")
         masks_only = changed is not None and changed <= {"score_rule", "masks"}
         if masks_only and self._map_suffices and "map" in entry.files and not ("masks" in (changed or ()) and self._masks_feed):
             return self._from_map(entry, approximate=self._masks_guide and "masks" in (changed or ()))
         if "frame" in entry.files:
             return self._from_frame(entry)
         raise NotReplayableError("neither frame nor map is stored" if "map" not in entry.files else "no frame is stored")
+
+    def _is_of_this_engine(self, entry: Entry) -> bool:
+        """Another backend or precision gives other scores for the same frame."""
+        card = self._candidate.card
+        if card is None or "document" not in entry.files:
+            return True
+        return is_of_engine(self._reader.document(entry).get("engine"), card.engine)
 
     def _is_about_judging(self, entry: Entry, changed: frozenset[str] | None) -> bool:
         """False for what no recipe changes: a lost camera, a timeout, a vote."""

@@ -16,7 +16,7 @@ Rung = Literal["score", "map", "frame", "kept"]
 RUNGS: dict[Rung, str] = {
     "score": "the stored score against the new threshold: exact",
     "map": "the stored map smoothed and scored again: exact but for its float16",
-    "frame": "the stored frame judged again: exact",
+    "frame": "the stored frame judged again, as the station would now",
     "kept": "undecided for a reason that no threshold changes",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,22 +71,52 @@ class _Candidate:
 def best_frame(paths: Sequence[Path], settings: RegistrationSettings, progress: Progress = silent) -> Chosen:
     """The sharpest of the frames that lie nearest to the middle pose and show nothing that the others do not.
 
-    All are registered to the one in the middle of the list. A frame is left out if it differs from the median of all by
-    more than three spreads beyond what is typical: something lies on it. ConfigError: fewer than 3 that register.
+    All are registered to the one in the middle of the list; where most of them do not register to it, something is wrong with
+    that one, and others are tried. A frame is left out if it differs from the median of all by more than three spreads beyond
+    what is typical: something lies on it. ConfigError: fewer than 3 that register, all of them different pictures.
     """
-    seed = read_image(paths[len(paths) // 2])
+    tried: list[tuple[list[_Candidate], list[Refused]]] = []
+    for number, seed in enumerate(_seeds(paths)):
+        tried.append(_registered(paths, seed, settings, progress if number == 0 else silent))
+        if len(tried[-1][0]) > len(paths) / 2:
+            break
+    if not tried:
+        raise ConfigError(f"none of {len(paths)} images can be read", remedy="write or copy the files again")
+    candidates, refused = max(tried, key=lambda pair: len(pair[0]))
+    _check_count(len(candidates), refused)
+    best, why = _pick(candidates)
+    return Chosen(best, read_image(best), why, tuple(each.path for each in candidates), tuple(refused))
+
+
+def _seeds(paths: Sequence[Path]) -> Iterator[ImageU8]:
+    """Frames to register the others to: of the middle, the first and the third quarter, or the next that can be read."""
+    count = len(paths)
+    for start in dict.fromkeys((count // 2, count // 4, 3 * count // 4)):
+        for path in (*paths[start:], *paths[:start]):
+            with suppress(FrameError):
+                yield read_image(path)
+                break
+
+
+def _registered(
+    paths: Sequence[Path], seed: ImageU8, settings: RegistrationSettings, progress: Progress
+) -> tuple[list[_Candidate], list[Refused]]:
+    """Those of the frames that register to the seed, each picture once, and those that do not."""
     reference = registration.Reference(seed, settings)
-    candidates, refused = [], []
+    candidates: list[_Candidate] = []
+    refused: list[Refused] = []
+    seen: dict[bytes, str] = {}
     for done, path in enumerate(paths):
         try:
             image = read_image(path)
+            twin = seen.setdefault(hashlib.sha256(image.tobytes()).digest(), path.name)
+            if twin != path.name:
+                raise FrameError(f"is the same picture as {twin}")
             candidates.append(_candidate(path, image, _aligned(image, seed, reference), reference.size_wh))
         except FrameError as error:
             refused.append(Refused(path.name, error.message))
         progress(done + 1, len(paths), path.name)
-    _check_count(len(candidates), refused)
-    best, why = _pick(candidates)
-    return Chosen(best, read_image(best), why, tuple(each.path for each in candidates), tuple(refused))
+    return candidates, refused
 
 
 def _pick(candidates: Sequence[_Candidate]) -> tuple[Path, str]:

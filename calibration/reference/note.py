@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, FiniteFloat
 
 from edge.bundle.image import encode_png
+from edge.cli.terminal import one_line
 from edge.errors import ConfigError
 from edge.recipe.document import Sha256
 from edge.schema import Closed
@@ -30,8 +31,8 @@ class Source(Closed):
 
     @classmethod
     def of(cls, path: Path) -> Source:
-        """A file as it is now; OSError if it cannot be read."""
-        return cls(name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        """A file as it is now; its name is made printable, since names may be any bytes. OSError if it cannot be read."""
+        return cls(name=one_line(path.name)[:255], sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 class ReferenceNote(Closed):
@@ -82,8 +83,8 @@ def write_reference(
         schema=1,
         method=method,
         sources=sources,
-        refused=refused or {},
-        why=why,
+        refused={one_line(name): one_line(why) for name, why in (refused or {}).items()},
+        why=one_line(why),
         figures=figures or {},
         symmetry=symmetry,
         made_at=datetime.now(timezone.utc),

@@ -17,11 +17,8 @@ BINS = 24
 LOG_FROM_RATIO = 25.0
 PRO_LIMIT = 0.3
 _LOWER_RIGHT = (WIDTH - RIGHT - 6, HEIGHT - BOTTOM - 10, "end")
-_PLACES = {
-    "IoU": (WIDTH - RIGHT - 6, TOP + 16, "end"),
-    "Precision and recall of pixels": (LEFT + 6, HEIGHT - BOTTOM - 10, "start"),
-}
-"""Where a curve of this kind leaves room for words."""
+_UPPER_RIGHT = (WIDTH - RIGHT - 6, TOP + 16, "end")
+_LOWER_LEFT = (LEFT + 6, HEIGHT - BOTTOM - 10, "start")
 Picked: TypeAlias = "tuple[Curve | None, float | None]"
 
 
@@ -89,16 +86,14 @@ def histogram(row: Row, shots: Sequence[Shot], title: str) -> Markup:
     edges = _edges(axis)
     ups, downs = (np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0].tolist() for each in (good, bad))
     most_up, most_down = max([1, *ups]), max([1, *downs])
-    chart = Chart(axis, Axis("frames", -most_down * 1.12, most_up * 1.12), title)
+    chart = Chart(axis, Axis("frames", -most_down * 1.12, most_up * 1.12, whole=True), title)
     chart.bars(edges, ups, "bar good", 1)
     chart.bars(edges, downs, "bar bad", -1)
     chart.rug(row.good_scores, "rug")
     chart.marks(marks)
-    crowded = any(axis.share(mark.value) > 0.55 for mark in marks)
-    side, anchor = (LEFT + 6, "start") if crowded else (WIDTH - RIGHT - 6, "end")
-    chart.text(f"{len(good)} good", side, TOP + 14, anchor, look="label halo good-text")
-    chart.text(f"{len(bad)} bad", side, HEIGHT - BOTTOM - 8, anchor, look="label halo bad-text")
-    return tag("figure", tag("figcaption", title), chart.svg(), class_="panel scores")
+    up, down = (tag("b", f"{len(each)} {name}", class_=f"{name}-text") for name, each in (("good", good), ("bad", bad)))
+    caption = tag("figcaption", f"{title}: ", up, " frames upwards, ", down, " downwards")
+    return tag("figure", caption, chart.svg(), class_="panel scores")
 
 
 def _image_roc(row: Row) -> Picked:
@@ -132,9 +127,16 @@ def _panel(title: str, x: Axis, y: Axis, shown: Sequence[Traced], pick: Callable
             chart.line(Line(curve.x.tolist(), curve.y.tolist(), each.look, each.name, each.dashed, each.thick))
         if each.thick and value is not None:
             words = f"{each.row.measured_as.code}: {100 * value:.1f} %"
-            x_px, y_px, anchor = _PLACES.get(title, _LOWER_RIGHT)
+            x_px, y_px, anchor = _place(title, value)
             chart.text(words, x_px, y_px, anchor, f"label halo {each.look}-text")
     return tag("figure", tag("figcaption", title), chart.svg(), class_="panel")
+
+
+def _place(title: str, value: float) -> tuple[float, float, str]:
+    """Where a curve of this kind and this height leaves room for words."""
+    if title == "IoU" or (title.startswith("Precision") and value < 0.5):
+        return _UPPER_RIGHT
+    return _LOWER_LEFT if title.startswith("Precision") else _LOWER_RIGHT
 
 
 def _threshold_axis(shown: Sequence[Traced]) -> Axis:

@@ -17,11 +17,11 @@ _REMEDY = "name a new folder, or one that holds an older report"
 
 
 def check_folder(out: Path) -> None:
-    """ConfigError if a report cannot be written at `out`: asked before hours of work, not after."""
+    """ConfigError if a report cannot be written at `out`: asked before hours of work, not after. Makes nothing."""
     _refuse_strangers(out)
+    near = next(parent for parent in out.absolute().parents if os.path.lexists(parent))
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".lineclear-", dir=out.parent):
+        with tempfile.TemporaryDirectory(prefix=".lineclear-", dir=near):
             pass
     except OSError as error:
         raise _unwritable(out, error) from None
@@ -57,8 +57,8 @@ def _swap(fresh: Path, out: Path, old: Path) -> None:
         os.rename(out, old)
     try:
         os.rename(fresh, out)
-    except OSError:
-        if old.exists():
+    except BaseException:  # also a Ctrl-C between the two: the older report must not go with the scratch folder
+        if old.exists() and not out.exists():
             os.rename(old, out)
         raise
 
@@ -66,6 +66,9 @@ def _swap(fresh: Path, out: Path, old: Path) -> None:
 def _refuse_strangers(out: Path) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise ConfigError("is no folder", where=str(out), remedy=_REMEDY)
+    if out.is_dir() and (out.is_mount() or out.samefile(Path.cwd())):
+        message = "is a mounted disk or the folder you are in, which cannot be replaced as a whole"
+        raise ConfigError(message, where=str(out), remedy="name a folder inside it, such as " + str(out / "report"))
     try:
         names = {entry.name for entry in out.iterdir()} if out.exists() else set()
     except OSError as error:

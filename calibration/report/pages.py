@@ -101,7 +101,11 @@ def _parts(evaluation: Evaluation) -> list[Markup]:
         ]
         parts.append(tag("details", tag("summary", "The other configurations"), *inner))
     parts += [tag("h2", "Curves"), charts.curves(charts.traced(evaluation))]
-    parts += [tag("h2", f"Frames judged wrong ({len(evaluation.mistakes)})"), tag("p", PANELS_NOTE, class_="soft")]
+    if best is None:
+        return [*parts, tag("h2", "Frames judged wrong"), tag("p", "No frame was judged.")]
+    parts.append(tag("h2", f"Frames judged wrong ({len(evaluation.mistakes)})"))
+    if evaluation.mistakes:
+        parts.append(tag("p", PANELS_NOTE, class_="soft"))
     return [*parts, sections.mistakes(evaluation.mistakes)]
 
 

@@ -71,7 +71,9 @@ def study_table(evaluation: Evaluation) -> Markup:
         made = []
         for index, (value, spread) in enumerate(cells):
             look = " ".join(filter(None, (_best(evaluation, index), "top" if index in top else None))) or None
-            made.append(tag("td", value, tag("small", spread) if spread else None, class_=look))
+            first, _, rest = value.partition(" ")  # a method with its parameter below it: eight of them fit beside each other
+            below = tag("br") if rest else None
+            made.append(tag("td", first, below, rest or None, tag("small", spread) if spread else None, class_=look))
         body.append(tag("tr", tag("td", name), *made))
     return _scroll(tag("table", tag("thead", head), tag("tbody", *body)))
 
@@ -84,7 +86,7 @@ def method_table(row: Row) -> Markup:
         level, tally = method.level, method.tally
         name = tag("td", level.name, class_="best" if index == row.chosen else None)
         if tally is None:
-            body.append(tag("tr", name, tag("td", f"refused: {level.refused}", colspan=7, class_="words")))
+            body.append(tag("tr", name, tag("td", tag("span", f"refused: {level.refused}"), colspan=7, class_="refused")))
             continue
         cells = (
             words.number(level.image),

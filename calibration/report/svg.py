@@ -12,17 +12,18 @@ from calibration.report.markup import Markup, join, tag
 
 WIDTH, HEIGHT = 480, 340
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 44
-LABEL_GAP_PX = 14
+LABEL_GAP_PX = 19
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: what it shows, from where to where, and whether it is logarithmic."""
+    """One axis: what it shows, from where to where, whether it is logarithmic, and whether it counts whole things."""
 
     label: str
     low: float
     high: float
     log: bool = False
+    whole: bool = False
 
     def share(self, value: float) -> float:
         """Where the value lies on the axis, 0..1 inside."""
@@ -34,11 +35,13 @@ class Axis:
         """Round values, four to eight of them."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            steps = (1, 2, 5) if len(decades) < 4 else (1,)
+            steps = (1, 2, 5) if self.high / self.low <= 200 else (1,)
             return [each for power in decades for step in steps if self.low <= (each := step * 10.0**power) <= self.high]
         raw = (self.high - self.low) / 5 or 1.0
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * 0.999)
+        if self.whole:
+            step = float(math.ceil(step))
         first = math.ceil(self.low / step - 1e-9)
         return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
@@ -160,7 +163,7 @@ def span(values: Sequence[float], share: float = 0.04) -> tuple[float, float]:
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    room = (high - low) * share or abs(high) * share or 1.0
+    room = (high - low) * share if high > low else abs(high) * max(share, 0.04) or 1.0
     return low - room, high + room
 
 

@@ -7,7 +7,8 @@ from calibration.evaluate.results import Evaluation, Sweep
 from calibration.report import words
 from calibration.report.markup import printable
 
-_WIDTHS = (11, 14, 14, 9, 9, 9, 9, 17, 13, 9, 10)
+MOST_LISTED = 25
+_WIDTHS = (11, 13, 13, 11, 11, 11, 11, 17, 14, 11, 10)
 _HEAD = ("", "AUROC image", "AUROC pixel", "PRO", "IoU", "AP", "ACC", "method", "false alarms", "missed", "undecided")
 
 
@@ -21,11 +22,17 @@ def evaluation_text(evaluation: Evaluation) -> str:
     best = evaluation.best_row
     if best is None:
         lines.append("best: none, no configuration could be judged")
+        levels = {each.level.name: each.level for row in evaluation.rows for each in row.methods if each.level.refused}
+        lines += [f"refused {name}: {level.refused}" for name, level in levels.items()]
     else:
         accuracy = f"{words.percent(best.accuracy.value)} % right ({words.interval(best.accuracy) or 'no interval'})"
         lines.append(f"best: {best.configuration.code} with {words.method_name(best)}: {accuracy}; {words.errors(best.method)}")
         lines += [f"refused {each.level.name}: {each.level.refused}" for each in best.methods if each.level.refused]
     wrong = [f"{words.VERDICTS[each.verdict]}: {each.shot.name}" for each in evaluation.mistakes]
+    if len(wrong) > MOST_LISTED:  # a screen full of names would push what came out off it
+        wrong[MOST_LISTED:] = [
+            f"and {len(wrong) - MOST_LISTED} more that were not judged right: see the report (--out, --json)"
+        ]
     return "\n".join(printable(line) for line in (*lines, *evaluation.notes, *wrong)) + "\n"
 
 
@@ -51,4 +58,4 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return "".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()
+    return "".join(f"{cell:<{width - 1}} " for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()

@@ -21,7 +21,9 @@ FIGURE_NOTE = (
     "AUROC: of images, of pixels. PRO: mean overlap of the true regions up to a false-positive rate of 0.3. IoU: at the best "
     "method's pixel threshold; at best: at the one that fits these frames best. AP: average precision of pixels. ACC: right "
     "answers over all frames at the best method; undecided frames are not right. Maps and truths are compared in the pixels "
-    "of the frame as it was taken. Small figures: 95 % bootstrap interval over frames."
+    "of the frame as it was taken. Small figures: 95 % interval, by bootstrap over frames; of ACC the exact one (Clopper and "
+    "Pearson). A bootstrap interval without width, such as 100.0 to 100.0, means that these frames are too few or too easy to "
+    "show a mistake, not that there is none."
 )
 
 

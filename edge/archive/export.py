@@ -28,6 +28,11 @@ _TIME: Final = (1980, 1, 1, 0, 0, 0)
 _PIECE_BYTES: Final = 1 << 20
 _MAX_MANIFEST_BYTES: Final = 1 << 28
 
+# What a zip that is none, or was touched, makes the library raise.
+_NO_EVIDENCE = (
+    OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, zlib.error,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -111,7 +116,7 @@ def verify_export(path: Path) -> list[Finding]:
             ]
             unknown = sorted(set(names) - set(said) - {MANIFEST, SUMS})
             twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+    except _NO_EVIDENCE as error:
         remedy = "name a file that `lineclear archive export` wrote"
         raise ArchiveError(f"is no export of a batch, or is damaged ({error})", where=str(path), remedy=remedy) from None
     findings += [Finding("unknown", name, "", "is not in the manifest") for name in unknown]

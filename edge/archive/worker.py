@@ -263,6 +263,9 @@ def meaning(error: OSError | sqlite3.Error | DamagedIndexError | ArchiveError) -
         return f"the disk is read-only ({text}): check the disk and mount it for writing"
     if number in (errno.EACCES, errno.EPERM):
         return f"the folder is not the station's ({text}): check owner and rights"
-    if number in (errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.ESTALE) or "unable to open" in text:
+    if (
+        number in (errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ESTALE)
+        or "unable to open" in text
+    ):
         return f"the folder is gone or cannot be made ({text}): mount its disk, check the path"
     return f"the disk does not do its work ({text}): check the disk"

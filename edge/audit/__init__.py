@@ -3,8 +3,8 @@
 Append-only lines of JSON, on the disk before a change is made. What cannot be audited must not be changed.
 """
 
-from edge.audit.entry import Action, Anchor, AuditError, Entry
+from edge.audit.entry import Action, Anchor, AuditError, Entry, EntryRefused
 from edge.audit.log import AuditLog
 from edge.audit.verifying import Finding, Verified, entries, verify
 
-__all__ = ["Action", "Anchor", "AuditError", "AuditLog", "Entry", "Finding", "Verified", "entries", "verify"]
+__all__ = ["Action", "Anchor", "AuditError", "AuditLog", "Entry", "EntryRefused", "Finding", "Verified", "entries", "verify"]

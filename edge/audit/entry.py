@@ -30,6 +30,10 @@ class AuditError(LineclearError):
     """The audit log cannot be written or read; a change that cannot be audited must not be made."""
 
 
+class EntryRefused(AuditError):
+    """One entry that cannot be written as it is (nobody named, no JSON, too long); the log itself is sound."""
+
+
 class Action(str, Enum):
     """What was done. The values are in every log that was ever written: they never change."""
 
@@ -110,23 +114,23 @@ class Entry:
 def encode(entry: Entry) -> tuple[bytes, Entry]:
     """The line of an entry, line end included, and the entry with its hash.
 
-    AuditError: nobody is named, before or after is no JSON, or it is all too long.
+    EntryRefused: nobody is named, before or after is no JSON, or it is all too long.
     """
     if not entry.who.strip():
-        raise AuditError("nobody is named", where=f"audit entry {entry.action.value}", remedy="say who makes the change")
+        raise EntryRefused("nobody is named", where=f"audit entry {entry.action.value}", remedy="say who makes the change")
     document = {name: value for name, value in entry.document().items() if name != "sha256"}
     try:
         body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         remedy = "give numbers that are finite, texts, lists and mappings"
-        raise AuditError(
+        raise EntryRefused(
             f"before or after is no JSON ({error})", where=f"audit entry {entry.action.value}", remedy=remedy
         ) from None
     sha256 = hashlib.sha256(body).hexdigest()
     line = body[:-1] + b',"sha256":"' + sha256.encode("ascii") + b'"}\n'
     if len(line) > MAX_LINE_BYTES:
         remedy = f"at most {MAX_LINE_BYTES}: name the file and its hash in place of its contents"
-        raise AuditError(f"takes {len(line)} bytes", where=f"audit entry {entry.action.value}", remedy=remedy)
+        raise EntryRefused(f"takes {len(line)} bytes", where=f"audit entry {entry.action.value}", remedy=remedy)
     return line, replace(entry, sha256=sha256)
 
 

@@ -12,11 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from edge.audit.entry import NOTHING_BEFORE, Action, Anchor, AuditError, Entry, encode
+from edge.audit.entry import MAX_LINE_BYTES, NOTHING_BEFORE, Action, Anchor, AuditError, Entry, encode
 from edge.audit.files import Tail, append_durably, locked, name_of, numbered, read_tail, sync_folder
 from edge.settings.audit import AuditSettings
 
 THE_LOG: Final = "audit log"
+PROBE: Final = "audit.probe"
 _REMEDY: Final = "check space and rights of the folder; nothing was changed"
 
 
@@ -74,6 +75,24 @@ class AuditLog:
                 f"cannot be written ({error.strerror or error})", where=str(self._folder), remedy=_REMEDY
             ) from None
 
+    def prove(self) -> None:
+        """Whether an entry could be written now: its folder takes a file of the largest entry's size, and nobody holds the
+        lock. Nothing is left of it. AuditError says why not.
+        """
+        probe = self._folder / PROBE
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with locked(self._folder, self._settings.lock_timeout_s):
+                try:
+                    append_durably(probe, 0, bytes(MAX_LINE_BYTES))
+                    self._prove_end()
+                finally:
+                    probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise AuditError(
+                f"cannot be written ({error.strerror or error})", where=str(self._folder), remedy=_REMEDY
+            ) from None
+
     def head(self) -> Anchor | None:
         """Number and hash of the last whole entry, for `health`; None if there is none. Raises AuditError."""
         try:
@@ -121,6 +140,12 @@ class AuditLog:
             why = "the end of the log was not as it was written"
             end, _ = self._write(end, Action.REPAIR, "lineclear", THE_LOG, why, None, after)
         return end
+
+    def _prove_end(self) -> None:
+        """The file that the next entry goes into can be opened for writing. Raises OSError."""
+        files = numbered(self._folder)
+        if files:
+            os.close(os.open(files[max(files)], os.O_WRONLY | os.O_CLOEXEC))
 
     def _find_end(self, files: Mapping[int, Path], number: int) -> _End:
         """A last file without a line was begun just before the machine stopped: it follows the one before."""

@@ -6,8 +6,9 @@
 from edge.clearance.assembly import Connections, open_clearances
 from edge.clearance.base import Challenged, ClearanceSettings, PoolEntry, Snapshot
 from edge.clearance.clearances import Clearances
-from edge.clearance.describing import describe, describe_challenge
+from edge.clearance.describing import describe, describe_challenge, summarise_challenge
 from edge.clearance.desk import Accepted, ClearanceBusy, ClearanceRefused, Handle
+from edge.clearance.pool import FramePool
 from edge.clearance.requests import ClearanceOrder, ClearanceRequest, ReviewOrder, read_order, read_review
 from edge.clearance.review import Snapshots
 from edge.clearance.sequence import Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "ClearanceSettings",
     "Clearances",
     "Connections",
+    "FramePool",
     "Handle",
     "PoolEntry",
     "ReviewOrder",
@@ -33,4 +35,5 @@ __all__ = [
     "open_clearances",
     "read_order",
     "read_review",
+    "summarise_challenge",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge.clearance.base import AskedStation, Check, ClearanceSettings, Heard, Listener, PoolEntry
+from edge.clearance.base import AskedStation, Check, ClearanceSettings, Heard, HeardChallenge, Listener, PoolEntry
 from edge.clearance.book import Book
 from edge.clearance.challenge import Challenger
 from edge.clearance.clearances import Clearances
@@ -28,7 +28,9 @@ BOOK, SEQUENCE = "clearances.sqlite3", "clearance-sequence.json"
 class Connections:
     """Who else takes part. checks: more conditions of fitness (audit). may: (who, right) -> whether they have the right,
     which here is `release`; None: nobody has it. pool: takes the frames of released views. on_progress: hears
-    every step. on_result: hears each result once it is durable, in the clearance's thread.
+    every step. on_result: hears each result once it is durable, in the clearance's thread (what a former life left
+    unanswered: UNDECIDED, while the clearances are opened or asked; it must not ask them anything). on_challenge: hears who
+    asked for a challenge by itself, and what it gave.
     """
 
     checks: Sequence[Check] = ()
@@ -36,6 +38,7 @@ class Connections:
     pool: Callable[[PoolEntry], None] | None = None
     on_progress: Listener | None = None
     on_result: Heard | None = None
+    on_challenge: HeardChallenge | None = None
     speaker: Speaker = field(default_factory=Speaker)
 
 
@@ -60,6 +63,7 @@ def open_clearances(
             reviewer=Reviewer(config.review, Snapshots(), others.may, others.pool),
             on_progress=others.on_progress,
             on_result=others.on_result,
+            on_challenge=others.on_challenge,
         )
         sequence, settings = Numbers(state_dir / SEQUENCE), ClearanceSettings.of(config)
         views = LiveProducts(station.views)

@@ -69,6 +69,11 @@ class Ballot:
         for verdict in verdicts:
             if verdict.view != view or verdict.clearance_id != self.clearance_id:
                 return Reason(ReasonCode.INTERNAL, f"verdict {verdict.result_id} answers another question: see the log")
+        seen = [(verdict.origin.frame, verdict.origin.grabbed_at) for verdict in verdicts if verdict.origin.frame is not None]
+        if len(set(seen)) < len(seen):
+            return Reason(ReasonCode.INTERNAL, "the camera gave one frame for two: each vote needs a frame of its own")
+        if any(verdict.outcome is not Outcome.UNDECIDED and verdict.origin.frame is None for verdict in verdicts):
+            return Reason(ReasonCode.INTERNAL, "a verdict names no frame that it was made from: see the log")
         known = self.parts.get(view)
         for origin in (verdict.origin for verdict in verdicts) if known is not None else ():
             now = (origin.product, origin.recipe, origin.recipe_version, origin.bundle, origin.engine)

@@ -46,6 +46,11 @@ class Seat(Protocol):
         ...
 
     @property
+    def product(self) -> str:
+        """What its recipe is for, "" for any product."""
+        ...
+
+    @property
     def blocked(self) -> Judgement | None:
         """Why it cannot judge (recipe, engine), None if it can."""
         ...
@@ -109,6 +114,10 @@ class Challenged:
     result: ChallengeResult | None
     reason: Reason | None
     fresh: bool = True
+
+
+HeardChallenge = Callable[[str, Mapping[str, Challenged]], None]
+"""Told each challenge that was asked for by itself: who asked, and what each view gave."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from edge.settings.clearance import ChallengeConfig
 from edge.types import ChallengeImage, ChallengeResult, ImageU8, Judgement, Outcome, Reason, ReasonCode, Speaker
 
 MAX_DECODED_BYTES = 256 * 1024**2
+STEADY = "steady"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,10 @@ class Challenger:
         config: ChallengeConfig,
         now: Callable[[], datetime],
         speaker: Speaker | None = None,
+        steady: Callable[[], tuple[str, float]] | None = None,
     ) -> None:
+        """steady: which boot this is ("" where nobody knows), and a clock that only goes on, in seconds."""
+        self._steady = steady or _since_boot
         self._seats = seats
         self._examine = examine
         self._book = book
@@ -76,8 +82,18 @@ class Challenger:
             return None  # what cannot be read proves nothing: it is run again
         if last is None or last.failed or last.key != self._key(view):
             return None
-        age = self._now() - last.at
-        return last if timedelta(0) <= age <= timedelta(hours=self._config.max_age_h) else None
+        age, limit = self._now() - last.at, timedelta(hours=self._config.max_age_h)
+        steady = self._steady_age(body)
+        return last if timedelta(0) <= age <= limit and (steady is None or timedelta(0) <= steady <= limit) else None
+
+    def _steady_age(self, body: Mapping[str, Any] | None) -> timedelta | None:
+        """How old a challenge is by the clock that nobody can set; None if the machine was started again since."""
+        boot, steady_s = self._steady()
+        then = body.get(STEADY) if body is not None else None
+        if not isinstance(then, dict) or not boot or then.get("boot") != boot:
+            return None
+        started_s = then.get("s")
+        return timedelta(seconds=steady_s - started_s) if isinstance(started_s, float) else timedelta(-1)
 
     def _challenge(self, view: str, deadline: float, stop: Future[Any]) -> Challenged:
         pipeline = self._seats[view].pipeline
@@ -103,7 +119,8 @@ class Challenger:
             detail = f"{len(images)} of {len(document.frames)} frames were judged before it was stopped"
             return Challenged(view, result, Reason(ReasonCode.CHALLENGE_FAILED, detail))
         try:
-            self._book.keep_challenge(view, challenge_body(result))
+            boot, steady_s = self._steady()
+            self._book.keep_challenge(view, {**challenge_body(result), STEADY: {"boot": boot, "s": steady_s}})
         except OutboxError as error:
             return Challenged(view, result, Reason(ReasonCode.NOT_RECORDED, str(error)))
         return Challenged(view, result, _failure(result, {frame.file: frame.note for frame in document.frames}))
@@ -139,7 +156,25 @@ class Challenger:
         """Hash of everything that a challenge's answer depends on."""
         parts = parts_of(self._seats[view])
         names = [view, parts.product, parts.recipe, parts.recipe_version, parts.bundle, parts.engine]
-        return hash_of({"names": names, "hashes": dict(parts.hashes), "versions": dict(self._speaker.versions)})
+        whole = {"names": names, "hashes": dict(parts.hashes), "frames": self._frames_hash(view)}
+        return hash_of({**whole, "versions": dict(self._speaker.versions), "config": self._speaker.config_hash})
+
+    def _frames_hash(self, view: str) -> str:
+        """Of the list of known frames, which pins each of them; "" where there is none that can be read."""
+        pipeline = self._seats[view].pipeline
+        if pipeline is None:
+            return ""
+        try:
+            return hashlib.sha256((pipeline.recipe.folder / kept.FOLDER / kept.FILE).read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+
+def _since_boot() -> tuple[str, float]:
+    boot = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return boot, time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _answered(sent: _Sent, deadline: float, stop: Future[Any]) -> ChallengeImage:

@@ -46,7 +46,7 @@ class Clearances:
         self._parts = parts = parts or Parts()
         self._settings = settings
         self._now = now
-        self._recorder = Recorder(parts.book, sequence, publisher, views, now)
+        self._recorder = Recorder(parts.book, sequence, publisher, views, now, self._heard)
         teller = Teller(publisher, now, parts.on_progress)
         speaker = parts.speaker
         self._runner = Runner(ask, views, settings, teller, now, parts.fitness, parts.challenger, speaker)
@@ -82,23 +82,26 @@ class Clearances:
     def challenge(self, request_id: str, who: str) -> dict[str, Challenged] | ClearanceBusy:
         """Run every view's known frames now and remember the outcome, whether the config requires it or not.
 
-        ConfigError where this station was built without challenges.
+        ConfigError where this station was built without challenges, StationBusy when it is being stopped.
         """
         challenger = self._parts.challenger
         if challenger is None:
             raise ConfigError("this station has no challenges", remedy="start it as a whole station")
-        job = self._desk.occupy(ClearanceRequest(request_id, "", "", who))
+        job = self._desk.occupy(ClearanceRequest(request_id, "", "", who), can_end=True)
         if isinstance(job, ClearanceBusy):
             return job
         try:
-            return challenger.run(tuple(self._runner.products), time.monotonic() + self._settings.whole_s, job.stop)
+            found = challenger.run(tuple(self._runner.products), time.monotonic() + self._settings.whole_s, job.stop)
         finally:
             self._desk.vacate()
+        if self._parts.on_challenge is not None:
+            self._parts.on_challenge(who, found)
+        return found
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Keep clearances away meanwhile, because the views change. StationBusy while one runs."""
-        job = self._desk.occupy(ClearanceRequest("changeover", "", ""))
+        """Keep clearances away meanwhile, because the views change. StationBusy while one runs, or when the station stops."""
+        job = self._desk.occupy(ClearanceRequest("changeover", "", ""), can_end=False)
         if isinstance(job, ClearanceBusy):
             what = f"clearance {job.request_id} is at work since {job.started:%H:%M:%S} UTC"
             raise StationBusy(what, remedy="change over when it is answered, or cancel it")

@@ -32,6 +32,18 @@ def describe_challenge(views: Mapping[str, Challenged]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summarise_challenge(views: Mapping[str, Challenged]) -> dict[str, dict[str, object]]:
+    """Each view with whether it held, why not, and the hash of all that its answer depends on: small JSON, for the audit."""
+    return {
+        name: {
+            "passed": known.reason is None,
+            "reason": known.reason.code.value if known.reason is not None else None,
+            "key": known.result.key if known.result is not None else None,
+        }
+        for name, known in views.items()
+    }
+
+
 def _of_view(view: ViewResult) -> Iterator[str]:
     reason = f"  {view.reason.code.value}: {view.reason.detail}" if view.reason else ""
     yield f"  {view.view}: {view.outcome.value}{reason}"

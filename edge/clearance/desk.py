@@ -17,12 +17,13 @@ from edge.clearance.progress import Teller
 from edge.clearance.recording import Recorder, ended
 from edge.clearance.requests import ClearanceRequest
 from edge.clearance.running import Job, Runner
-from edge.errors import OutboxError
-from edge.publishers.clearance_payloads import ClearancePhase, ClearanceProgress, read_clearance
+from edge.errors import OutboxError, StationBusy
+from edge.publishers.clearance_payloads import ClearancePhase, ClearanceProgress
 from edge.types import Clearance, Reason, ReasonCode
 
 log = logging.getLogger(__name__)
 
+STOPPING = "the station is being stopped"
 REMEMBERED = 64
 """Answers kept in memory, so that a repeated request has its answer even when the disk fails."""
 STOP_S = 5.0
@@ -88,7 +89,7 @@ class Desk:
         self._now = now
         self._lock = threading.Lock()
         self._job: Job | None = None
-        self._job_asked: Asked = {}
+        self._job_asked: Asked | None = None
         self._thread: threading.Thread | None = None
         self._is_open = True
         self._is_sealed = False
@@ -100,7 +101,8 @@ class Desk:
             self._recorder.settle()
         except OutboxError as error:
             log.error("clearances_not_settled why=%s", error)  # no clearance can be recorded before it is: see record
-        self._say_ready()
+        with self._lock:
+            self._say_ready()
 
     def close(self) -> None:
         """Take no more; what runs ends as UNDECIDED(stopped). Bounded in time."""
@@ -120,9 +122,9 @@ class Desk:
             if known is not None:
                 return known
             if self._job is not None:
-                return ClearanceBusy(self._job.request.request_id, self._job.result_id, self._job.requested_at)
+                return self._busy(self._job)
             if not self._is_open:
-                return ClearanceRefused(("the station is being stopped",))
+                return ClearanceRefused((STOPPING,))
             problems = task.objections()
             if problems:
                 return ClearanceRefused(tuple(problems))
@@ -136,20 +138,25 @@ class Desk:
             self._thread.start()
         return Handle(request_id, job.result_id, job.answer)
 
-    def occupy(self, request: ClearanceRequest) -> Job | ClearanceBusy:
-        """Keep clearances away while something else uses the views; `vacate` lets them in again."""
+    def occupy(self, request: ClearanceRequest, *, can_end: bool) -> Job | ClearanceBusy:
+        """Keep clearances away while something else uses the views; `vacate` lets them in again. can_end: `cancel` ends it.
+
+        StationBusy once the station is being stopped: what begins then would outlive it.
+        """
         with self._lock:
             if self._job is not None:
-                return ClearanceBusy(self._job.request.request_id, self._job.result_id, self._job.requested_at)
-            self._job, self._job_asked, self._thread = self._new_job(request), {}, None
-            self._is_sealed = False
+                return self._busy(self._job)
+            if not self._is_open:
+                raise StationBusy(STOPPING, remedy="ask again when it runs")
+            self._job, self._job_asked, self._thread = self._new_job(request), None, None
+            self._is_sealed = not can_end
             return self._job
 
     def vacate(self) -> None:
         """What `occupy` was for is over."""
         with self._lock:
             self._job = None
-        self._say_ready()
+            self._say_ready()
 
     def cancel(self, request_id: str, who: str) -> bool:
         """End the running request of this id as UNDECIDED(cancelled); False if it does not run or is decided already."""
@@ -168,7 +175,7 @@ class Desk:
 
     def _known(self, request_id: str, task: Task) -> Handle | ClearanceRefused | None:
         """The answer to a request that was asked before, None for a new one."""
-        if self._job is not None and self._job.request.request_id == request_id:
+        if self._job is not None and self._job_asked is not None and self._job.request.request_id == request_id:
             return _same(self._job_asked, task) or Handle(request_id, self._job.result_id, self._job.answer, repeated=True)
         if request_id in self._answers:
             asked, clearance = self._answers[request_id]
@@ -178,16 +185,15 @@ class Desk:
             if entry is not None and entry.state != "announced":
                 self._recorder.settle(busy=self._job.request.request_id if self._job is not None else "")
                 entry = self._book.find(request_id)
+            known = self._recorder.read(entry) if entry is not None else None
         except OutboxError as error:
             return self._unrecorded(self._new_job(task.request), task.asked, error)
-        if entry is None or entry.body is None:
-            return None
-        return _same(entry.asked, task) or _done(read_clearance(entry.body))
+        return _same(entry.asked, task) or _done(known) if entry is not None and known is not None else None
 
     def _work(self, job: Job, task: Task) -> None:
         """The body of a clearance's thread: whatever happens in it, the request gets its one answer."""
-        internal = Reason(ReasonCode.INTERNAL, "the clearance failed: see the log")
-        clearance = self._runner.blank(job, internal)
+        blank = self._runner.blank(job, Reason(ReasonCode.INTERNAL, "the clearance failed: see the log"))
+        clearance: Clearance | None = None
         try:
             request = job.request
             started = ClearanceProgress(
@@ -208,14 +214,18 @@ class Desk:
                 measured = ended(measured, job.stop.result())
             clearance = self._recorder.record(measured)
         finally:
-            self._finish(job, task, clearance)
+            try:
+                if clearance is None:  # whatever went wrong above, who waits on the broker hears of it too
+                    clearance = self._recorder.record(blank)
+            finally:
+                self._finish(job, task, clearance or blank)
 
     def _finish(self, job: Job, task: Task, clearance: Clearance) -> None:
         try:
             with self._lock:
                 self._remember(task.asked, clearance)
                 self._job = None
-            self._say_ready()
+                self._say_ready()
         finally:
             job.answer.set_result(clearance)
         if clearance.sequence and task.after is not None:
@@ -238,7 +248,12 @@ class Desk:
         now = self._now()
         return Job(request, f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}", now, time.monotonic())
 
+    @staticmethod
+    def _busy(job: Job) -> ClearanceBusy:
+        return ClearanceBusy(job.request.request_id, job.result_id, job.requested_at)
+
     def _say_ready(self) -> None:
+        """Call it with the lock held: said later it could be heard after the next request was accepted."""
         if self._is_open:
             self._teller.say(ClearanceProgress(ClearancePhase.READY, self._recorder.last_sequence))
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from edge.clearance.base import Check, Fit, Seat
 from edge.clearance.seats import merged, parts_of, troubles_of
 from edge.errors import LineclearError, OutboxError
+from edge.loop.judging import EARLIEST_SANE
 from edge.types import Reason, ReasonCode
 
-EARLIEST_SANE = datetime(2025, 1, 1, tzinfo=timezone.utc)
-"""A wall clock before this day was never set."""
 CLOCK_SLACK_S = 2.0
 """How far the clock may go back between two clearances: NTP corrects by less."""
 

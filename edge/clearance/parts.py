@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge.clearance.base import Heard, Listener
+from edge.clearance.base import Heard, HeardChallenge, Listener
 from edge.clearance.book import Book
 from edge.clearance.challenge import Challenger
 from edge.clearance.fitness import Fitness
@@ -17,6 +17,7 @@ class Parts:
     """What is absent is not done: without fitness a station is always fit, without book nothing outlives the process.
 
     book: opened. on_progress: hears every step. on_result: hears each result once it is durable, in the clearance's thread.
+    on_challenge: hears each challenge that was asked for by itself.
     """
 
     fitness: Fitness | None = None
@@ -26,3 +27,4 @@ class Parts:
     reviewer: Reviewer = field(default_factory=Reviewer)
     on_progress: Listener | None = None
     on_result: Heard | None = None
+    on_challenge: HeardChallenge | None = None

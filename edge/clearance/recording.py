@@ -32,7 +32,10 @@ class Recorder:
         publisher: Publisher,
         views: Collection[str],
         now: Callable[[], datetime],
+        settled: Callable[[Clearance], None] | None = None,
     ) -> None:
+        """settled: told each answer that was given in place of a former life."""
+        self._settled = settled
         self.book = book or Book().__enter__()
         self._sequence = sequence
         self._publisher = publisher
@@ -42,7 +45,18 @@ class Recorder:
     def answered(self, result_id: str) -> Clearance | None:
         """The clearance with this identity as it was answered, None if it is unknown. OutboxError."""
         entry = self.book.by_result(result_id)
-        return read_clearance(entry.body) if entry is not None and entry.body is not None else None
+        return self.read(entry) if entry is not None else None
+
+    def read(self, entry: Entry) -> Clearance | None:
+        """The answer of an entry, None where it has none. OutboxError: it is not as this program writes it."""
+        if entry.body is None:
+            return None
+        try:
+            return read_clearance(entry.body)
+        except (KeyError, TypeError, ValueError) as error:
+            remedy = "ask again with a new request_id"
+            message = f"the answer to {entry.request_id!r} was kept and cannot be read ({error!r})"
+            raise OutboxError(message, where="book of clearances", remedy=remedy) from None
 
     def newest(self) -> str:
         """The identity of the last answer, "" before the first. OutboxError."""
@@ -64,7 +78,7 @@ class Recorder:
         clearance = replace(measured, sequence=0, outcome=ClearanceOutcome.UNDECIDED)
         try:
             self.settle(busy=clearance.request_id)  # else an older answer could follow this one
-            number = self._sequence.next(above=self.book.last_sequence())
+            number = self._next()
             clearance = self._decided(clearance, number)
             self.book.decide(clearance.request_id, number, clearance_body(clearance), clearance.decided_at)
             self._publisher.publish(clearance_record(clearance))
@@ -93,47 +107,61 @@ class Recorder:
         for entry in self.book.unsettled():
             if entry.request_id == busy:
                 continue
-            body = entry.body or self._interrupted(entry)
-            if body["outcome"] == ClearanceOutcome.UNDECIDED.value:
-                self._publisher.publish(_record(body))
-            else:
-                self._settle_decided(entry, body)
+            answer = self._answer_again(entry, entry.body) if entry.body is not None else self._interrupted(entry)
             self.book.announce(entry.request_id)
             log.warning("clearance_settled request_id=%s result_id=%s", entry.request_id, entry.result_id)
+            # An old CLEAR is never told again: who hears one may act on it.
+            if self._settled is not None and answer is not None and answer.outcome is ClearanceOutcome.UNDECIDED:
+                self._settled(answer)
 
-    def _settle_decided(self, entry: Entry, body: Mapping[str, Any]) -> None:
+    def _answer_again(self, entry: Entry, body: Mapping[str, Any]) -> Clearance | None:
         """Nobody has heard of this answer unless the outbox knows it: then it refuses another one of the same result_id."""
-        read = read_clearance(body)
-        closed = self._decided(ended(read, Reason(ReasonCode.STOPPED, INTERRUPTED)), read.sequence)
+        try:
+            answer = self.read(entry)
+        except OutboxError as error:  # another version wrote it: that must not keep the station from every other answer
+            log.error("clearance_unreadable request_id=%s why=%s", entry.request_id, error)
+            answer = None
+        if answer is not None and answer.outcome is ClearanceOutcome.UNDECIDED:
+            self._publisher.publish(_record(body, entry.result_id))
+            return answer
+        closed = self._stopped(entry, entry.sequence or self._next())
+        if answer is not None:
+            closed = self._decided(ended(answer, closed.reasons[0]), answer.sequence)
         try:
             self._publisher.publish(clearance_record(closed))
         except OutboxError:
-            self._publisher.publish(_record(body))  # known with the same contents; a disk that fails raises again
-        else:
-            self.book.decide(entry.request_id, closed.sequence, clearance_body(closed), closed.decided_at)
+            self._publisher.publish(_record(body, entry.result_id))  # known with the same contents; a bad disk raises again
+            return answer
+        self.book.decide(entry.request_id, closed.sequence, clearance_body(closed), closed.decided_at)
+        return closed
 
-    def _interrupted(self, entry: Entry) -> Mapping[str, Any]:
-        """The answer to a request that a former life never answered, written down with its number."""
+    def _interrupted(self, entry: Entry) -> Clearance:
+        """The answer to a request that a former life never answered, written down with its number and announced."""
+        stopped = self._stopped(entry, self._next())
+        self.book.decide(entry.request_id, stopped.sequence, clearance_body(stopped), stopped.decided_at)
+        self._publisher.publish(clearance_record(stopped))
+        return stopped
+
+    def _next(self) -> int:
+        return self._sequence.next(above=self.book.last_sequence())
+
+    def _stopped(self, entry: Entry, number: int) -> Clearance:
         asked = entry.asked
-        number = self._sequence.next(above=self.book.last_sequence())
-        blank = Clearance(
+        return Clearance(
             result_id=entry.result_id,
             request_id=entry.request_id,
             sequence=number,
             outcome=ClearanceOutcome.UNDECIDED,
-            batch=asked["batch"],
-            product=asked["product"],
-            operator=asked["operator"],
+            batch=str(asked.get("batch", "")),
+            product=str(asked.get("product", "")),
+            operator=str(asked.get("operator", "")),
             views=(),
             requested_at=entry.started_at,
             decided_at=self._now(),
-            note=asked["note"],
+            note=str(asked.get("note", "")),
             reasons=(Reason(ReasonCode.STOPPED, INTERRUPTED),),
-            previous=asked["previous"],
+            previous=asked.get("previous"),
         )
-        body = clearance_body(blank)
-        self.book.decide(entry.request_id, number, body, blank.decided_at)
-        return body
 
     def _decided(self, clearance: Clearance, number: int) -> Clearance:
         outcome = clear(clearance.views, tuple(self._views), clearance.reasons)
@@ -156,5 +184,5 @@ def ended(clearance: Clearance, why: Reason) -> Clearance:
     return replace(clearance, views=views, reasons=(*clearance.reasons, why))
 
 
-def _record(body: Mapping[str, Any]) -> Record:
-    return Record(RecordKind.CLEARANCE, "clearance/result", body, result_id=body["resultId"])
+def _record(body: Mapping[str, Any], result_id: str) -> Record:
+    return Record(RecordKind.CLEARANCE, "clearance/result", body, result_id=result_id)

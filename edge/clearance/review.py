@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from edge.clearance.base import Fit, PoolEntry, Snapshot
-from edge.clearance.fitness import EARLIEST_SANE
 from edge.clearance.requests import ReviewOrder
+from edge.loop.judging import EARLIEST_SANE
 from edge.settings.clearance import ReviewConfig
 from edge.types import Clearance, Outcome, ReasonCode, Release, ViewResult
 
@@ -64,7 +64,7 @@ class Reviewer:
         if self.may is None or not self.may(order.who, RELEASE):
             return [f"who: {order.who} has not the right to release: ask someone who has"]
         found = unreleasable(clearance, order, self.shown(order), self.config, now)
-        return found + changed_since(clearance, order.views, fit)
+        return found + changed_since(clearance, fit)
 
 
 def objections(clearance: Clearance, order: ReviewOrder, newest: str, config: ReviewConfig, now: datetime) -> list[str]:
@@ -72,8 +72,8 @@ def objections(clearance: Clearance, order: ReviewOrder, newest: str, config: Re
     if clearance.result_id != newest:
         return [f"result_id: {clearance.result_id} is not the newest clearance: answer {newest}"]
     found = []
-    age = now - clearance.decided_at
-    if now < EARLIEST_SANE or age < timedelta(0):
+    age = now - _judged_at(clearance)
+    if now < EARLIEST_SANE or now < clearance.decided_at:
         found.append("the station's clock is wrong: set it (timedatectl), then ask again")
     if age > timedelta(minutes=config.within_min):
         found.append(f"the clearance is {age.total_seconds() / 60:.0f} min old, at most {config.within_min:g}: check again")
@@ -86,6 +86,11 @@ def objections(clearance: Clearance, order: ReviewOrder, newest: str, config: Re
         elif known[name].outcome is Outcome.PASS:
             found.append(f"views: {name} passed: nothing is to be answered")
     return found
+
+
+def _judged_at(clearance: Clearance) -> datetime:
+    """When its oldest frame was judged: a release of one view does not make the frames of the others any younger."""
+    return min((verdict.decided_at for view in clearance.views for verdict in view.verdicts), default=clearance.decided_at)
 
 
 def unreleasable(
@@ -122,13 +127,13 @@ def _unseen(
     return []
 
 
-def changed_since(clearance: Clearance, views: Collection[str], fit: Fit) -> list[str]:
+def changed_since(clearance: Clearance, fit: Fit) -> list[str]:
     """Why the station of now is not the one that the clearance judged, or is not fit; a line each."""
     found = [f"the station is not fit: {reason.code.value}: {reason.detail}" for reason in fit.station]
     found += [f"{view} is not fit: {reason.code.value}: {reason.detail}" for view, reason in fit.views.items()]
     for view in clearance.views:
         now = fit.parts.get(view.view)
-        if view.view in views and now is not None and view.parts is not None and now != view.parts:
+        if now is not None and view.parts is not None and now != view.parts:  # the views that passed must hold too
             found.append(f"{view.view}: its recipe or engine was changed after the clearance: check again")
     return found
 

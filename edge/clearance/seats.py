@@ -18,9 +18,7 @@ class LiveProducts(Mapping[str, str]):
 
     def __getitem__(self, view: str) -> str:
         """The product; KeyError for an unknown view."""
-        seat = self._seats[view]
-        pipeline = seat.pipeline
-        return pipeline.recipe.product if pipeline is not None else seat.origin.product
+        return self._seats[view].product
 
     def __iter__(self) -> Iterator[str]:
         """The views, in the order of the config."""

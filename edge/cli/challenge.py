@@ -17,7 +17,7 @@ from edge.publishers.payloads import challenge_body
 def challenge(config_path: Path, product: str | None, operator: str, as_json: bool) -> int:
     """Open the station, challenge every view, close it. 0: all as expected, 1: not. Raises ConfigError, StationBusy."""
     config = load_config(config_path)
-    with assemble(config, product=product) as assembly:
+    with assemble(config, product=product, alone=True) as assembly:
         found = assembly.clearances.challenge(f"challenge-{uuid.uuid4()}", operator)
     if isinstance(found, ClearanceBusy):
         raise StationBusy(f"{found.request_id} is at work", remedy="wait until it is answered")

@@ -30,7 +30,7 @@ def check(config_path: Path, batch: str, product: str, operator: str, as_json: b
     _order(said, ClearanceConfig())  # before the config is read, so that a wrong argument is the first thing said
     config = load_config(config_path)
     request = _order(said, config.clearance).request()
-    with assemble(config, product=product) as assembly:
+    with assemble(config, product=product, alone=True) as assembly:
         clearance = assembly.clearances.run(request)
     if as_json:
         say_json(clearance_body(clearance))

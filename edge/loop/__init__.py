@@ -4,7 +4,7 @@ from edge.loop.engines import EngineOffer
 from edge.loop.evidence import EvidenceKeeper
 from edge.loop.judging import Examined
 from edge.loop.pictures import PictureSettings
-from edge.loop.report import Identity, Reporter, Witness
+from edge.loop.report import Identity, Reporter, Witness, view_state
 from edge.loop.seating import Seating, ViewSetup
 from edge.loop.station import Station, SwitchRefused
 
@@ -20,4 +20,5 @@ __all__ = [
     "SwitchRefused",
     "ViewSetup",
     "Witness",
+    "view_state",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.engines.base import Engine
+from edge.errors import LineclearError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class EngineRoom:
         return tuple(self._open)
 
     def trim(self, in_use: Collection[str]) -> None:
-        """Close what no view uses and the budget does not hold, the least recently used first."""
+        """Close what no view uses and the budget does not hold, the least recently used first. What cannot be closed is let
+        go and logged: a changeover that has happened must not look as if it had not.
+        """
         idle = [key for key in self._open if key not in in_use]
         held = sum(self._open[key].size_bytes for key in idle)
         for key in idle:
@@ -72,8 +75,12 @@ class EngineRoom:
 
     def _close(self, key: str) -> None:
         warm = self._open.pop(key)
+        try:
+            warm.engine.__exit__(None, None, None)
+        except (LineclearError, OSError, RuntimeError) as error:
+            log.error("engine_not_closed key=%s why=%s", key[:12], error)
+            return
         log.info("engine_closed key=%s size_mb=%.0f", key[:12], warm.size_bytes / 1e6)
-        warm.engine.__exit__(None, None, None)
 
 
 def _resident_bytes() -> int:

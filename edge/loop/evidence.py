@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge.archive import Archive, Evidence
 from edge.heatmap import encode, overlay
+from edge.loop.pictures import kept
 from edge.pipeline import Judged, picture_of
 from edge.publishers.clearance_payloads import ClearanceProgress
 from edge.publishers.payloads import clearance_body, verdict_body
 from edge.types import Clearance, Frame, ImageU8, Verdict
+
+log = logging.getLogger(__name__)
 
 REMEMBERED = 8
 """Clearances whose last verdicts may still be on their way."""
@@ -38,8 +42,8 @@ class EvidenceKeeper:
         """Hears how clearances come along: verdicts that are made for one are kept with its batch."""
         if progress.result_id and progress.result_id not in self._occasions:
             occasion = Occasion(progress.batch, progress.product, progress.request_id)
-            kept = list(self._occasions.items())[-REMEMBERED:]
-            self._occasions = {**dict(kept), progress.result_id: occasion}
+            latest = list(self._occasions.items())[-REMEMBERED:]
+            self._occasions = {**dict(latest), progress.result_id: occasion}
 
     def verdict(self, verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
         """Frame, overlay, raw map and the document as it was published."""
@@ -65,10 +69,12 @@ class EvidenceKeeper:
         )
         if not self._archive.wants(evidence):
             return
-        if frame is not None:
-            # The frame lies in the camera's ring: one copy, for the archive and for the overlay that is drawn later.
-            image = frame.image.copy()
-            image.flags.writeable = False
+        try:
+            image = kept(frame).image if frame is not None else None
+        except MemoryError:
+            log.error("evidence_without_frame result=%s why=no memory for a copy", verdict.result_id)
+            image = None
+        if image is not None:
             evidence = replace(evidence, frame=image, overlay=self._overlay(verdict, image, judged))
         if measurement is not None:
             raw = measurement.anomaly_map

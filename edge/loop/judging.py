@@ -47,7 +47,7 @@ class Seat(Protocol):
         ...
 
 
-PictureSink = Callable[[Verdict, Frame | None, Judged | None], None]
+PictureSink = Callable[[Verdict, Frame | None, Judged | None], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,14 +130,16 @@ class JudgeDesk:
         self._send(_Errand(work, refuse))
         return answer
 
-    def call(self, work: Callable[[], None], stopped: LineclearError) -> Future[None]:
-        """Do `work` in the judge's thread, between two frames. The future ends with `stopped` if the station stops first."""
+    def call(self, work: Callable[[], None], refused: Callable[[str], LineclearError]) -> Future[None]:
+        """Do `work` in the judge's thread, between two frames. The future ends with `refused(why)` if it was not done: the
+        station stops first, or the judge fails.
+        """
         answer = Future[None]()
 
         def refuse(code: ReasonCode, detail: str) -> None:
             if not answer.done():
                 log.warning("errand_refused code=%s why=%s", code.value, detail)
-                answer.set_exception(stopped)
+                answer.set_exception(refused(detail))
 
         def run() -> None:
             if not answer.set_running_or_notify_cancel():

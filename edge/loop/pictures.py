@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,6 +30,19 @@ class PictureSettings:
     waiting: int = 8
 
 
+def kept(frame: Frame) -> Frame:
+    """The frame on memory of its own: what lies in the camera's ring must not keep its slot from the camera."""
+    image = frame.image
+    if image.flags.owndata and not image.flags.writeable:
+        return frame
+    image = image.copy()
+    image.flags.writeable = False
+    return replace(frame, image=image)
+
+
+Sink = Callable[[Verdict, "Frame | None", "Judged | None"], object]
+
+
 class PictureMaker:
     """Draws and publishes overlays in its own thread."""
 
@@ -40,21 +54,23 @@ class PictureMaker:
         self._wake = threading.Condition()
         self._stopped = False
 
-    def submit(self, verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
-        """Queue an overlay of this verdict; never blocks. A frame that is wanted is copied (2 ms for 6 MP)."""
+    def submit(self, verdict: Verdict, frame: Frame | None, judged: Judged | None) -> Frame | None:
+        """Queue an overlay of this verdict; never blocks. A frame that is wanted is copied (2 ms for 6 MP), and the copy
+        given back for whoever else wants to keep it: else the frame as it came.
+        """
         wanted = self._settings.publish == "all" or (
             self._settings.publish == "not_pass" and verdict.outcome is not Outcome.PASS
         )
         if frame is None or not wanted:
-            return
-        # The frame lies in the camera's ring: a picture that waits must not keep its slot from the camera.
-        frame = replace(frame, image=frame.image.copy())
+            return frame
+        frame = kept(frame)
         with self._wake:
             if len(self._waiting) >= self._settings.waiting:
                 dropped, _, _ = self._waiting.popleft()
                 self._health.event(dropped.view, "overlay_dropped")
             self._waiting.append((verdict, frame, judged))
             self._wake.notify()
+        return frame
 
     def run(self) -> None:
         """Until stopped and empty."""
@@ -82,3 +98,14 @@ class PictureMaker:
         except OutboxError as error:
             self._health.event(verdict.view, "overlay_not_recorded")
             log.warning("overlay_not_recorded view=%s why=%s", verdict.view, error)
+
+
+def shown(pictures: PictureMaker, evidence: Sink | None) -> Sink:
+    """Tells both of each verdict, with one copy of its frame between them."""
+    if evidence is None:
+        return pictures.submit
+
+    def show(verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
+        evidence(verdict, pictures.submit(verdict, frame, judged), judged)
+
+    return show

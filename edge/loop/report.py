@@ -39,12 +39,19 @@ class Identity:
     config_hash: str
 
 
+def _deaf(_status: StationStatus, _views: Sequence[ViewState]) -> None:
+    """Most parts need not be told."""
+
+
 @dataclass(frozen=True)
 class Witness:
-    """Another part of the station that has something to say: its figures for health, and its alarms by code."""
+    """Another part of the station that has something to say: its figures for health, and its alarms by code. told: hears
+    the state when it changes.
+    """
 
     health: Callable[[], Mapping[str, float | int | str | bool | None]]
     alarms: Callable[[], Mapping[str, str | None]]
+    told: Callable[[StationStatus, Sequence[ViewState]], None] = _deaf
 
 
 class Reporter:
@@ -71,7 +78,7 @@ class Reporter:
 
     def report(self, views: Sequence[ReportedView], health: Health) -> None:
         """Say what changed since the last call, and health if it is time."""
-        states = tuple(_view_state(view) for view in views)
+        states = tuple(view_state(view) for view in views)
         starting = {view.name for view in views if _is_starting(view)}
         broken = [state for state in states if not state.ready and state.view not in starting]
         status = StationStatus.DEGRADED if broken else StationStatus.STARTING if starting else StationStatus.READY
@@ -109,6 +116,8 @@ class Reporter:
                 reason="; ".join(f"{state.view}: {state.reason}" for state in states if not state.ready),
             )
         )
+        for witness in self._witnesses:
+            witness.told(status, states)
         log.info("state status=%s not_ready=%s", status.value, ",".join(s.view for s in states if not s.ready) or "-")
         self._last_state = (status, states)
 
@@ -120,7 +129,8 @@ class Reporter:
         self._alarms = alarms
 
 
-def _view_state(view: ReportedView) -> ViewState:
+def view_state(view: ReportedView) -> ViewState:
+    """What a view is made of, and why it cannot be judged, if it cannot."""
     state = _camera_state(view.camera)
     reason = ""
     seating = view.seating

@@ -17,7 +17,8 @@ class Seating:
     """What judges one view: the names of its parts, and its pipeline, or why it has none.
 
     make_pipeline gets the opened engine of `engine_key`; it is called in the judge's thread, which owns every engine.
-    blocked: why no frame of this view can be judged (its recipe or its engine), None if it can.
+    blocked: why no frame of this view can be judged (its recipe or its engine), None if it can. product: what it was
+    selected for, "" where it is for any.
     """
 
     origin: Origin
@@ -25,6 +26,7 @@ class Seating:
     make_pipeline: Callable[[Engine], ViewPipeline] | None = None
     blocked: Judgement | None = None
     pipeline: ViewPipeline | None = None
+    product: str = ""
 
     @property
     def why_not(self) -> Judgement | None:
@@ -56,3 +58,9 @@ class ViewSetup:
     def pipeline(self) -> ViewPipeline | None:
         """What measures and judges its frames; None while the view is blocked."""
         return self.seating.pipeline
+
+    @property
+    def product(self) -> str:
+        """The product that its recipe is for: as the recipe says, else as it was selected by its path; "" for any."""
+        seating = self.seating
+        return (seating.pipeline.recipe.product if seating.pipeline is not None else seating.origin.product) or seating.product

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,12 +27,11 @@ from edge.health import Health
 from edge.loop.engines import EngineOffer, EngineRoom
 from edge.loop.grabber import Grabber
 from edge.loop.judging import Examined, JudgeDesk, PictureSink
-from edge.loop.pictures import PictureMaker, PictureSettings
+from edge.loop.pictures import PictureMaker, PictureSettings, shown
 from edge.loop.report import Reporter
 from edge.loop.seating import Seating, ViewSetup
-from edge.pipeline import Judged
 from edge.publishers.base import Publisher
-from edge.types import Frame, ImageU8, ReasonCode, Verdict
+from edge.types import ImageU8, ReasonCode, Verdict
 from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
@@ -78,21 +77,11 @@ class Station:
         self._stop_judging = threading.Event()
         self._pictures = PictureMaker(pictures, publisher, health)
         limits = {view.name: max(view.trigger.queue_frames, 1) for view in views}
-        self._desk = JudgeDesk(self.views, limits, publisher, health, self._shown(evidence), now)
+        self._desk = JudgeDesk(self.views, limits, publisher, health, shown(self._pictures, evidence), now)
         self._grabbers = {v.name: Grabber(v.name, v.camera, v.trigger, self._desk, health, drains=v.drains) for v in views}
         self._threads: list[threading.Thread] = []
         self._engines_ready = threading.Event()
         self._stack = ExitStack()
-
-    def _shown(self, evidence: PictureSink | None) -> PictureSink:
-        if evidence is None:
-            return self._pictures.submit
-
-        def show(verdict: Verdict, frame: Frame | None, judged: Judged | None) -> None:
-            self._pictures.submit(verdict, frame, judged)
-            evidence(verdict, frame, judged)
-
-        return show
 
     def __enter__(self) -> Self:
         """Open the outbox, the engines and the cameras, in that order: nothing can be judged that cannot be recorded."""
@@ -137,23 +126,30 @@ class Station:
         with view.camera:
             self._grabbers[view.name].run(self._stop_grabbing)
 
-    def switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> Future[None]:
+    def switch(
+        self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer], may_block: Collection[str] = ()
+    ) -> Future[None]:
         """Put other recipes to work: every named view, between two frames, or none of them.
 
-        The future ends with SwitchRefused if one of them cannot judge (its engine fails, its card is missing or stale);
-        then all is as it was. Engines that no view uses any more stay warm within the budget.
+        The future ends with SwitchRefused if one of them cannot judge (its engine fails, its card is missing or stale) and
+        is not in may_block; then all is as it was. Engines that no view uses any more stay warm within the budget.
         """
-        refused = SwitchRefused(dict.fromkeys(seatings, "the station is stopped"))
-        return self._desk.call(lambda: self._switch(seatings, engines), refused)
+        return self._desk.call(
+            lambda: self._switch(seatings, engines, may_block), lambda why: SwitchRefused(dict.fromkeys(seatings, why))
+        )
 
-    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer]) -> None:
+    def _switch(self, seatings: Mapping[str, Seating], engines: Mapping[str, EngineOffer], may_block: Collection[str]) -> None:
         ready = {name: self._seated(name, seating, engines) for name, seating in seatings.items()}
-        problems = {name: _why(seating) for name, seating in ready.items() if seating.why_not is not None}
+        blocked = {name: _why(seating) for name, seating in ready.items() if seating.why_not is not None}
+        problems = {name: why for name, why in blocked.items() if name not in may_block}
         if not problems:
-            self._engines = {**self._engines, **engines}  # a judge that starts again opens what is in use then
             for name, seating in ready.items():
                 self.views[name].seating = seating
-        self._room.trim({view.seating.engine_key for view in self.views.values()})
+        in_use = {view.seating.engine_key for view in self.views.values()}
+        if not problems:
+            # A judge that starts again opens what is in use then; what is not is offered anew when it is selected.
+            self._engines = {key: offer for key, offer in {**self._engines, **engines}.items() if key in in_use}
+        self._room.trim(in_use)
         if problems:
             raise SwitchRefused(problems)
 

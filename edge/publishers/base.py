@@ -92,7 +92,7 @@ class Channel(Protocol):
     """A Publisher that also hears: what commands come in through."""
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
-        """Hear these topics (relative; MQTT wildcards) from the next opening on. `receive` must return at once.
+        """Hear these topics too (relative; MQTT wildcards), from the next opening on. `receive` must return at once.
 
         Messages that arrive while nobody is connected are gone: a command is for now.
         """

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from paho.mqtt.client import topic_matches_sub
 from typing_extensions import Self
 
 from edge.errors import OutboxError
 from edge.publishers.base import Answer, Incoming, Record
+from edge.publishers.hearing import Ears
 from edge.publishers.rows import PRIORITY, RESULT, encode
 from edge.settings.mqtt import MemorySettings
 
@@ -27,8 +27,7 @@ class MemoryPublisher:
         self._random = random.Random(settings.seed)  # noqa: S311 - faults on demand
         self._records: deque[Record] = deque(maxlen=settings.keep)
         self._answers: deque[Answer] = deque(maxlen=settings.keep)
-        self._topics: tuple[str, ...] = ()
-        self._receive: Callable[[Incoming], None] | None = None
+        self._ears: list[Ears] = []
         self._is_open = False
 
     def __enter__(self) -> Self:
@@ -58,13 +57,13 @@ class MemoryPublisher:
                 self._on_record(record)
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
-        """What `hear` is given goes to `receive`, if it is one of these topics."""
-        self._topics, self._receive = tuple(topics), receive
+        """What `hear` is given goes to `receive` too, if it is one of these topics."""
+        self._ears.append(Ears(tuple(topics), receive))
 
     def hear(self, message: Incoming) -> None:
         """As if somebody had sent this."""
-        if self._receive is not None and any(topic_matches_sub(topic, message.topic) for topic in self._topics):
-            self._receive(message)
+        for ears in self._ears:
+            ears.hear(message)
 
     def answer(self, answer: Answer) -> None:
         """Keep it; see `answers`."""

@@ -15,10 +15,11 @@ from edge.errors import OutboxError
 from edge.publishers.answers import Answers
 from edge.publishers.base import Answer, Incoming, Record
 from edge.publishers.broker import Message, secured
+from edge.publishers.hearing import Ears
 from edge.publishers.outbox import Outbox
 from edge.publishers.present import Present, retained
 from edge.publishers.rows import PRIORITY, encode
-from edge.publishers.sender import Ears, MqttStatus, Sender
+from edge.publishers.sender import MqttStatus, Sender
 from edge.settings.mqtt import MqttSettings, StationAddress
 
 _LOG = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class MqttPublisher:
         self._outbox = Outbox(state_dir / OUTBOX_FILE, settings.outbox, clock)
         self._present = Present()
         self._answers = Answers()
-        self._ears: Ears | None = None
+        self._ears: list[Ears] = []
         self._sender: Sender | None = None
 
     def __enter__(self) -> Self:
@@ -52,8 +53,9 @@ class MqttPublisher:
         if self._settings.credentials_file and not self._settings.tls and not _is_loopback(self._settings.host):
             _LOG.warning("mqtt: the password travels unencrypted to %s: set tls", self._settings.host)
         self._outbox.__enter__()
+        topics = tuple(dict.fromkeys(topic for ears in self._ears for topic in ears.topics))
         self._sender = Sender(
-            self._settings, self._root, self._client_id, self._outbox, self._present, self._answers, self._ears
+            self._settings, self._root, self._client_id, self._outbox, self._present, self._answers, topics, self._hear
         )
         self._sender.start()
         return self
@@ -69,7 +71,11 @@ class MqttPublisher:
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
         """Hear these topics, relative to the station root, from the next opening; `receive` runs in the sender's thread."""
-        self._ears = Ears(tuple(topics), receive)
+        self._ears.append(Ears(tuple(topics), receive))
+
+    def _hear(self, message: Incoming) -> None:
+        for ears in self._ears:
+            ears.hear(message)
 
     def answer(self, answer: Answer) -> None:
         """Send a reply as soon as the broker is there, within a minute; otherwise it is dropped and counted."""

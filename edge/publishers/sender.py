@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Final
@@ -45,14 +45,6 @@ class MqttStatus:
     client_id_conflict: bool = False
 
 
-@dataclass(frozen=True)
-class Ears:
-    """What the station hears: topics relative to its root, and who is told, at once and without waiting."""
-
-    topics: tuple[str, ...]
-    receive: Callable[[Incoming], None]
-
-
 class Sender:
     """One thread that is the only one to touch the broker. `start` and `stop` once each; the rest from any thread."""
 
@@ -64,7 +56,8 @@ class Sender:
         outbox: Outbox,
         present: Present,
         answers: Answers,
-        ears: Ears | None = None,
+        topics: Sequence[str] = (),
+        hear: Callable[[Incoming], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._root = root
@@ -72,7 +65,8 @@ class Sender:
         self._outbox = outbox
         self._present = present
         self._answers = answers
-        self._ears = ears
+        self._topics = [f"{root}/{topic}" for topic in topics]
+        self._hear = hear
         self._parking = Parking()
         self._wakeup = Wakeup()
         self._stop_at_s: float | None = None
@@ -163,8 +157,8 @@ class Sender:
     def _converse(self, connection: BrokerConnection) -> None:
         """Feed the connection until it breaks (BrokerLost) or the station stops and all is sent or time is up."""
         delivery = Delivery(connection, self._outbox, self._present, self._answers, self._parking, self._settings)
-        if self._ears is not None:
-            connection.subscribe([f"{self._root}/{topic}" for topic in self._ears.topics])
+        if self._topics:
+            connection.subscribe(self._topics)
         peace_s = time.monotonic() + _PEACE_S
         while True:
             timeout_s = _STEP_S
@@ -183,15 +177,15 @@ class Sender:
                 self._make_peace()
             self._maintain()
             delivery.settle(connection.step(timeout_s, self._wakeup.reader))
-            self._hear(connection)
+            self._hear_all(connection)
             self._wakeup.clear()
         self._say_goodbye(connection)
 
-    def _hear(self, connection: BrokerConnection) -> None:
+    def _hear_all(self, connection: BrokerConnection) -> None:
         prefix = f"{self._root}/"
         for message in connection.received():
-            if self._ears is not None and message.topic.startswith(prefix):
-                self._ears.receive(replace(message, topic=message.topic.removeprefix(prefix)))
+            if message.topic.startswith(prefix):
+                self._hear(replace(message, topic=message.topic.removeprefix(prefix)))
 
     def _say_goodbye(self, connection: BrokerConnection) -> None:
         number = connection.send(self._about_state("stopped"))

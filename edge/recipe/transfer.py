@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -35,6 +35,10 @@ FREE_BYTES = 64 << 20
 _CHUNK = 1 << 20
 _NAME = re.compile(r"recipe/[A-Za-z0-9._-]{1,120}|recipe/challenge/[A-Za-z0-9._-]{1,120}|bundle/[A-Za-z0-9._-]{1,120}")
 _AGAIN = "export the recipe again, and copy the file whole"
+
+
+ImportTrace = Callable[[str, str, str, "Mapping[str, object] | None", Mapping[str, object]], None]
+"""(recipe, who, why, before, after)"""
 
 
 class Transfer(Closed):
@@ -109,12 +113,15 @@ def export_recipe(path: Path, out: Path, version: int | None = None) -> Transfer
     return listing
 
 
-def import_recipe(file: Path, out: Path, *, who: str, why: str, view: str | None = None) -> Imported:
+def import_recipe(
+    file: Path, out: Path, *, who: str, why: str, view: str | None = None, trace: ImportTrace | None = None
+) -> Imported:
     """Unpack, prove and save as a new version of the recipe `out`, or as a new recipe.
 
     RecipeError: not such a file, changed on its way, another view than `view` or than the recipe that stands there, or made
     for another camera geometry (its reference has another size or colour than the one in force). Nothing is written then. Its
-    card comes along and is stale where it was taken with other camera settings.
+    card comes along and is stale where it was taken with other camera settings. trace: told before anything is written; what
+    it raises forbids the import.
     """
     signed = validate(Signed, {"who": who, "why": why}, str(file))
     with _unpacked(file) as folder:
@@ -124,13 +131,29 @@ def import_recipe(file: Path, out: Path, *, who: str, why: str, view: str | None
         _refuse_other_geometry(recipe, out, file)
         update = {"created_by": signed.who, "created_at": datetime.now(timezone.utc), "restored_from": None}
         update["why"] = (
-            f"{signed.why[:1500]} (imported from {file.name[:80]}: version {recipe.version} made by {recipe.document.created_by})"
+            f"{signed.why[:1500]} (imported from {file.name[:80]}: "
+            f"version {recipe.version} made by {recipe.document.created_by})"
         )
         document = RecipeFile.model_validate({**recipe.document.model_dump(by_alias=True), **update})
         challenge = recipe.folder / CHALLENGE
         kept = challenge if challenge.is_dir() else None
+        if trace is not None:
+            trace(str(out), signed.who, signed.why, _in_force(out), _brought(recipe, file))
         version = save(out, Content(document, recipe.bundle, recipe.reference, recipe.masks, recipe.card, kept))
         return Imported(out, version, recipe.view, recipe.product, recipe.card is not None)
+
+
+def _in_force(out: Path) -> dict[str, object] | None:
+    try:
+        return {"version": load_recipe(out).version}
+    except (RecipeError, BundleError):
+        return None
+
+
+def _brought(recipe: Recipe, file: Path) -> dict[str, object]:
+    card = recipe.card.sha256 if recipe.card is not None else None
+    names = {"view": recipe.view, "product": recipe.product, "bundle": recipe.bundle.name, "card": card}
+    return {**names, "file": file.name[:200], "file_sha256": _sha256(file), "version_there": recipe.version}
 
 
 def _refuse_other_geometry(recipe: Recipe, out: Path, file: Path) -> None:

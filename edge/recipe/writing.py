@@ -45,8 +45,11 @@ class Content:
     challenge: Path | None = None
 
 
-def save(path: Path, content: Content) -> int:
+def save(path: Path, content: Content, expected: int | None = None) -> int:
     """Write a new version and put it in force; its number. The recipe's folder is made if need be.
+
+    expected: the version that `content` was made from. If another one came into force since, its masks or reference would
+    be undone without a word: RecipeError. None: whatever is in force is replaced.
 
     RecipeError: the folder holds something else or another view's recipe, someone else is saving, or the disk refuses.
     Whatever fails, the version that was in force stays in force.
@@ -56,6 +59,9 @@ def save(path: Path, content: Content) -> int:
         path.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             _sweep(path)
+            if expected is not None and (now := reading.current_version(path)) != expected:
+                message = f"version {now:04d} was put in force while {expected:04d} was being changed"
+                raise RecipeError(message, where=str(path), remedy="nothing was saved: do it again")
             for name in (reading.VERSIONS, reading.BUNDLES):
                 (path / name).mkdir(exist_ok=True)
             _sync(path)

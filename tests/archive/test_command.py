@@ -102,7 +102,7 @@ def test_export_and_verify_the_zip(command: Command, reader: ArchiveReader, tmp_
     out_zip = tmp_path / "B.zip"
     status, out, _ = command("export", reader.folder, "--batch", "B1", "--out", out_zip)
     assert status == 0
-    assert out.startswith(f"{out_zip}: 2 results, 5 files, ")
+    assert out.startswith(f"{out_zip}: 2 results, 6 files, ")
     assert zipfile.ZipFile(out_zip).testzip() is None
     assert command("verify", out_zip)[:2] == (0, "sound\n")
     document = json.loads(command("export", reader.folder, "--batch", "B1", "--out", out_zip, "--json")[1])

@@ -279,3 +279,43 @@ def test_there_is_no_head_before_the_first_entry(tmp_path: Path) -> None:
 def test_the_folder_follows_the_state_folder_unless_it_is_named() -> None:
     assert AuditSettings().folder(Path("/state")) == Path("/state/audit")
     assert AuditSettings(path="/elsewhere").folder(Path("/state")) == Path("/elsewhere")
+
+
+def test_a_log_is_proven_writable_without_a_trace(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit")
+    log.prove()
+    assert log.head() is None
+    log.append(Action.START, who="A", subject="s")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "audit").iterdir()}
+    log.prove()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "audit").iterdir()} == before
+
+
+def test_a_folder_that_is_a_file_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_text("")
+    with pytest.raises(AuditError, match="cannot be written"):
+        AuditLog(tmp_path / "audit").prove()
+
+
+def test_a_full_disk_is_found_before_an_entry_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AuditLog(tmp_path / "audit")
+    log.append(Action.START, who="A", subject="s")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge.audit.files.os.pwrite", full)
+    with pytest.raises(AuditError, match="No space left"):
+        log.prove()
+    monkeypatch.undo()
+    assert sorted(path.name for path in (tmp_path / "audit").iterdir()) == ["audit-000001.jsonl", "audit.lock"]
+
+
+def test_a_last_file_that_cannot_be_opened_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AuditLog(tmp_path / "audit")
+    log.append(Action.START, who="A", subject="s")
+    (path,) = (tmp_path / "audit").glob("*.jsonl")
+    path.rename(tmp_path / "aside")
+    path.mkdir()
+    with pytest.raises(AuditError, match="cannot be written"):
+        log.prove()

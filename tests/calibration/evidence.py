@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.archive import Archive, ArchiveReader
 from edge.engines.simulated import SimulatedEngine
-from edge.loop.evidence import EvidenceKeeper, Occasion
+from edge.loop.evidence import EvidenceKeeper
 from edge.pipeline import Judged, ViewPipeline
 from edge.recipe import CardEngine, Content, Hashes, Recipe, ThresholdCard, load_recipe, save
 from edge.settings.archive import ArchiveSettings
@@ -60,7 +60,7 @@ class Line:
         """Their result ids. An item that is a Judgement is archived as it is, without a frame."""
         with Archive(self.folder, self._settings) as archive, engine_of(self.recipe.bundle) as engine:
             pipeline = ViewPipeline(self.recipe, engine)
-            keeper = EvidenceKeeper(archive, 320, lambda _: Occasion(batch="B1"))
+            keeper = EvidenceKeeper(archive, 320)
             return [self._one(keeper, pipeline, image, clearance_id, frames) for image in images]
 
     def _one(self, keeper, pipeline, image, clearance_id, frames) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from edge.bundle import Bundle
+from edge.changeover import Place, Seats
 from edge.clearance import (
     ClearanceBusy,
     ClearanceRequest,
@@ -26,7 +30,10 @@ from edge.clearance import (
     describe,
     describe_challenge,
     open_clearances,
+    summarise_challenge,
 )
+from edge.engines.base import Engine
+from edge.engines.simulated import SimulatedEngine
 from edge.errors import ConfigError
 from edge.loop import Station
 from edge.publishers.base import RecordKind
@@ -279,3 +286,80 @@ def test_frames_are_decoded_once_and_proven_each_time(recipe: Recipe, tmp_path: 
         monkeypatch.setattr(challenge, "MAX_DECODED_BYTES", 1)
         station.ask()
     assert len(decoded) == 2
+
+
+def test_a_challenge_does_not_hold_for_other_frames_or_another_config(recipe: Recipe, tmp_path: Path) -> None:
+    """Somebody takes the bad frame out of the folder of the version in force, or gives the engine other options."""
+    made, state = with_challenge(recipe, GOOD, BAD), tmp_path / "s"
+    with running(made, state, BY_AGE) as station:
+        assert station.ask().outcome is ClearanceOutcome.CLEAR
+    other = Speaker("lineclear/test", {"lineclear": "1"}, "another config")
+    with running(made, state, BY_AGE, speaker=other) as station:
+        first = station.ask().views[0].challenge
+        second = station.ask().views[0].challenge
+        assert first is not None
+        assert second is not None
+        assert (first.at - second.at).total_seconds() == pytest.approx(0, abs=0.001)
+    path = made.folder / kept.FOLDER / kept.FILE
+    path.write_text(path.read_text().replace("FAIL", "PASS"))
+    with running(made, state, BY_AGE, speaker=other) as station:
+        clearance = station.ask()
+    assert clearance.outcome is ClearanceOutcome.UNDECIDED
+    assert clearance.views[0].reason is not None
+    assert clearance.views[0].reason.code is ReasonCode.CHALLENGE_MISSING
+
+
+@pytest.mark.parametrize(
+    ("boot", "passed_h", "holds"), [("b1", 1, True), ("b1", 9, False), ("b1", -1, False), ("b2", 9, True), ("", 9, True)]
+)
+def test_setting_the_clock_back_makes_no_challenge_young(
+    recipe: Recipe, tmp_path: Path, boot: str, passed_h: float, holds: bool
+) -> None:
+    """The wall clock says that an hour passed; the clock that nobody can set knows better, as long as the machine runs."""
+    made, steady = with_challenge(recipe, GOOD, BAD), ["b1", 1000.0]
+    camera = ScriptedCamera("front", [])
+    moment = [datetime(2026, 11, 22, 6, tzinfo=timezone.utc)]
+    with make_station({"front": made}, {"front": camera}) as station, challenge.Book() as book:
+        challenger = challenge.Challenger(
+            station.views, station.examine, book, BY_AGE.challenge, lambda: moment[0], None, lambda: (steady[0], steady[1])
+        )
+        assert challenger.run(["front"], time.monotonic() + 30, Future())["front"].reason is None
+        moment[0] += timedelta(hours=1)
+        steady[:] = [boot, 1000.0 + passed_h * 3600]
+        assert (challenger.needed()["front"].result is not None) == holds
+
+
+def test_who_asks_for_a_challenge_alone_is_heard_with_what_it_gave(recipe: Recipe, tmp_path: Path) -> None:
+    made, heard = with_challenge(recipe, GOOD, BAD), []
+    camera, publisher = ScriptedCamera("front", []), MemoryPublisher(MemorySettings(kind="memory"))
+    with make_station({"front": made}, {"front": camera}, publisher=publisher) as station:
+        connections = Connections(on_challenge=lambda who, found: heard.append((who, summarise_challenge(found))))
+        with open_clearances(station, publisher, tmp_path, ALWAYS, connections) as clearances:
+            clearances.challenge("c1", "A. Meier")
+    ((who, views),) = heard
+    assert who == "A. Meier"
+    assert (views["front"]["passed"], views["front"]["reason"]) == (True, None)
+    assert len(str(views["front"]["key"])) == 64
+
+
+def test_a_product_that_only_its_path_names_is_the_only_one_it_clears(tmp_path: Path) -> None:
+    """recipes/{product}/front whose recipe says nothing of a product: found for ibuprofen, it answers for nothing else."""
+    made = make_recipe(tmp_path / "recipes" / "ibuprofen", product="")
+    camera, publisher = (
+        ScriptedCamera("front", [Event(with_noise(scene(), 1))] * 4),
+        MemoryPublisher(MemorySettings(kind="memory")),
+    )
+    with make_station({"front": made}, {"front": camera}, publisher=publisher) as station:
+        seats = Seats((Place("front", str(tmp_path / "recipes" / "{product}" / "front"), "scripted", ""),), simulated)
+        station.switch(*seats.all("ibuprofen")).result(30)
+        with open_clearances(station, publisher, tmp_path, ClearanceConfig(timeout_s=10)) as clearances:
+            wrong = clearances.run(ClearanceRequest("r1", "B1", "aspirin"))
+            right = clearances.run(ClearanceRequest("r2", "B1", "ibuprofen"))
+    assert (wrong.outcome, right.outcome) == (ClearanceOutcome.UNDECIDED, ClearanceOutcome.CLEAR)
+    assert wrong.views[0].reason is not None
+    assert wrong.views[0].reason.code is ReasonCode.RECIPE_INVALID
+    assert "'ibuprofen'" in wrong.views[0].reason.detail
+
+
+def simulated(bundle: Bundle) -> Engine:
+    return SimulatedEngine(bundle.manifest, SimulatedEngineSettings())

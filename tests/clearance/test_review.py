@@ -232,3 +232,19 @@ def test_old_snapshots_are_forgotten(place: Place) -> None:
         snapshots.note(Snapshot(str(number), "front", place.bench.clock()))
     assert snapshots.find("0") is None
     assert snapshots.find(str(KEPT_SNAPSHOTS)) is not None
+
+
+def test_a_release_of_one_view_makes_the_others_no_younger(tmp_path: Path) -> None:
+    place = Place(tmp_path, back="FAIL")
+    place.bench.clock.moment += timedelta(minutes=50)
+    first = place.release("front")
+    place.bench.clock.moment += timedelta(minutes=50)
+    problem = place.refused("back", request_id="v2", result_id=first.result_id)
+    place.bench.stop()
+    assert "min old, at most 60" in problem
+
+
+def test_a_view_that_passed_must_still_be_what_it_was(place: Place) -> None:
+    """back passed; its recipe is replaced before front is released: nobody knows whether it would pass now."""
+    place.bench.seats["back"].version = 2
+    assert place.refused("front") == "back: its recipe or engine was changed after the clearance: check again"

@@ -158,3 +158,23 @@ def test_the_commands(packed: tuple[Path, Path], tmp_path: Path, capsys: pytest.
     assert main(["recipe", "export", str(tmp_path), "--out", str(tmp_path / "x.zip")]) == 3
     assert not (tmp_path / "b").exists()
     assert not (tmp_path / "x.zip").exists()
+
+
+def test_an_import_is_told_before_it_is_done_and_not_done_if_it_cannot_be_told(
+    packed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    told: list[tuple[object, ...]] = []
+    import_recipe(packed[1], tmp_path / "here", **SIGNED, trace=lambda *what: told.append((*what, versions(tmp_path / "here"))))
+    import_recipe(packed[1], tmp_path / "here", **SIGNED, trace=lambda *what: told.append((*what, versions(tmp_path / "here"))))
+    assert [(what[0], what[1], what[2], what[3], what[5]) for what in told] == [
+        (str(tmp_path / "here"), "A. Meier", "second line", None, ()),
+        (str(tmp_path / "here"), "A. Meier", "second line", {"version": 1}, (1,)),
+    ]
+    assert told[0][4]["bundle"] == load_recipe(packed[0]).bundle.name  # type: ignore[index]
+
+    def full(*_: object) -> None:
+        raise RecipeError("the audit log is full")
+
+    with pytest.raises(RecipeError, match="audit log is full"):
+        import_recipe(packed[1], tmp_path / "here", **SIGNED, trace=full)
+    assert versions(tmp_path / "here") == (1, 2)

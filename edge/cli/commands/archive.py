@@ -18,7 +18,8 @@ and a sample of PASS.
 
 list    results, newest first, by view, batch, product, outcome, time
 show    one result: what is known of it and where its files are
-export  all evidence of a batch as one zip with the SHA-256 of every file in manifest.json and SHA256SUMS
+export  all evidence of a batch as one zip with a report to sign (report.html) and the SHA-256 of every file in manifest.json
+        and SHA256SUMS
 verify  that every file is there as it was written; or that an exported zip is
 
 All of them may run while the station runs. Nothing is changed.
@@ -33,7 +34,7 @@ exit status:
 examples:
   lineclear archive list station.yaml --batch B4711 --outcome FAIL
   lineclear archive list station.yaml --since 2026-11-22T06:00 --limit 20 --json | jq -r .files.frame
-  lineclear archive export station.yaml --batch B4711 --out B4711.zip
+  lineclear archive export station.yaml --batch B4711 --out B4711.zip --pdf
   lineclear archive verify B4711.zip
 """
 
@@ -60,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = action("export", "all evidence of a batch in one zip")
     export.add_argument("--batch", required=True, metavar="B", help="the batch")
     export.add_argument("--out", required=True, type=Path, metavar="ZIP", help="the file to write; replaced if it is there")
+    export.add_argument("--pdf", action="store_true", help="the report as report.pdf too; needs lineclear[pdf]")
+    export.add_argument("--anchor", metavar="N:HASH", help="goes into the report: what `lineclear audit verify` printed")
     action("verify", "that nothing was changed", "CONFIG|FOLDER|ZIP", f"{place}, or an exported zip")
 
 
@@ -117,11 +120,26 @@ def _show(reader: ArchiveReader, args: argparse.Namespace) -> int:
 
 def _export(reader: ArchiveReader, args: argparse.Namespace) -> int:
     from edge.archive import export_batch
+    from edge.audit import Anchor
+    from edge.batch_report import check_pdf, gather, html_report, pdf_report
     from edge.cli.progress import Meter
-    from edge.cli.terminal import one_line, say, say_json
+    from edge.cli.terminal import complain, one_line, say, say_json
 
+    anchor = "" if args.anchor is None else str(Anchor.parse(args.anchor))
+    if args.pdf:
+        check_pdf()
+    with Meter("reading", quiet=args.json) as meter:
+        content = gather(reader, args.batch, progress=meter)
+    report = {"report.html": html_report(content, anchor=anchor)}
+    if args.pdf:
+        report["report.pdf"] = pdf_report(content, anchor=anchor)
     with Meter("exporting", quiet=args.json) as meter:
-        done = export_batch(reader, args.batch, args.out, progress=meter)
+        done = export_batch(reader, args.batch, args.out, extra_files=report, progress=meter)
+    if done.results != content.results:
+        complain(
+            "lineclear archive", f"the batch changed while {args.out} was written, which its report does not show: export again"
+        )
+        return 1
     if args.json:
         findings = [vars(finding) for finding in done.findings]
         say_json({**vars(done), "path": str(done.path), "findings": findings})

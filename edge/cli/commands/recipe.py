@@ -38,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("file", type=Path, metavar="FILE", help="what export wrote")
     bring.add_argument("--out", required=True, type=Path, metavar="RECIPE", help="the recipe's folder at this station")
     bring.add_argument("--view", metavar="NAME", help="refuse the recipe of any other view")
-    bring.add_argument("--config", type=Path, metavar="CONFIG", help="say whether its card holds for this station's camera")
+    bring.add_argument(
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="the station's: its audit log gets an entry, and its card is held against the camera here",
+    )
     bring.add_argument("--who", required=True, metavar="NAME", help="who brings it in")
     bring.add_argument("--why", required=True, metavar="TEXT", help="goes into the recipe's history")
 

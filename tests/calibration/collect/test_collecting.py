@@ -152,7 +152,7 @@ def test_a_stored_frame_that_was_changed_is_named(frames, tmp_path):
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda out: write(out / "mine.png", shot(1)), "images that were not collected"),
+        (lambda out: write(out / "mine.png", shot(1)), "holds what was not collected"),
         (lambda out: (out.mkdir(), (out / "collected.json").write_text("{}")), "collected.json"),
         (lambda out: out.write_text("a file"), "cannot be written"),
     ],

@@ -115,3 +115,11 @@ def test_no_bundle_could_be_judged():
 def test_the_rule_names_what_it_does():
     for word in ("max, sigma, quantile", "fewer misses", "PRE+M+R", "flatters"):
         assert word in RULE
+
+
+def test_where_every_frame_is_undecided_nothing_is_best():
+    blind = row(scores=(None, None, None, None))
+    assert blind.method is not None, "thresholds there are"
+    assert best_row([blind]) is None
+    assert best_row([blind, with_method("PO+M+R", "max", alarms=9)]) == 1
+    assert evaluation([blind]).best is None

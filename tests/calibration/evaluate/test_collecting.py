@@ -181,3 +181,48 @@ def test_a_mask_of_another_size_is_an_error_with_the_files_name(masked, built, l
     wrong = [replace(each, item=replace(each.item, size_wh=(100, 80))) if each.bad else each for each in tests.samples]
     with pytest.raises(ConfigError, match=r"00\.png: its mask is 100x80, the image 480x320"):
         run(masked, built / "good", replace(tests, samples=tuple(wrong)))
+
+
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_no_region_of_a_truth_is_lost_beside_a_larger_one(factor, seed):
+    random = np.random.default_rng(seed)
+    truth = random.random((37, 53)) < 0.01
+    truth[10:20, 10:20] = True
+    small = reduced(truth, factor)
+    count, regions = cv2.connectedComponents(truth.astype(np.uint8), connectivity=8)
+    for region in range(1, count):
+        rows, columns = np.nonzero(regions == region)
+        assert small[rows // factor, columns // factor].any() or small[-(-rows // factor), -(-columns // factor)].any()
+
+
+def test_a_speck_beside_a_large_region_stays_and_the_large_one_is_sampled_as_it_is():
+    truth = np.zeros((40, 40), bool)
+    truth[4:12, 4:12] = True
+    expected = truth[::2, ::2].copy()
+    truth[31, 33] = True
+    expected[15, 16] = True
+    np.testing.assert_array_equal(reduced(truth, 2), expected)
+
+
+def labelled_pair(folder, good, bad):
+    for kind, image in (("good", good), ("bad", bad)):
+        (folder / kind).mkdir(parents=True)
+        write(folder / kind / "a.png", image)
+    return folder
+
+
+def test_one_picture_in_two_files_cannot_be_good_and_bad(masked, built, tmp_path):
+    image = frame(1, leftover=(200, 200))[0]
+    labelled_pair(tmp_path, image, frame(2, leftover=(100, 200))[0])
+    assert cv2.imwrite(str(tmp_path / "bad" / "b.bmp"), image[..., ::-1])
+    with pytest.raises(ConfigError, match=r"is the same picture as bad/b\.bmp, once called good and once bad: keep the label"):
+        run(masked, built / "good", read_labelled(tmp_path))
+
+
+def test_one_picture_twice_under_one_label_is_counted_and_told(masked, built, tmp_path):
+    image = frame(1)[0]
+    labelled_pair(tmp_path, image, frame(2, leftover=(100, 200))[0])
+    assert cv2.imwrite(str(tmp_path / "good" / "b.bmp"), image[..., ::-1])
+    collected, mapped = run(masked, built / "good", read_labelled(tmp_path))
+    assert collected.repeated == [("good/b.bmp", "good/a.png")]
+    assert len(mapped) == 3

@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 
+import cv2
 import pytest
 
 from calibration.methods import Method
@@ -200,3 +201,53 @@ def test_hostile_names_come_out_as_text(with_card, tmp_path, capsys):
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "\u202e" not in page + capsys.readouterr().out
+
+
+@pytest.fixture
+def grey(tmp_path):
+    """Labelled frames that a colour recipe cannot judge."""
+    for kind, leftover in (("good", None), ("bad", (200, 200))):
+        image = frame(3, leftover=leftover)[0]
+        (tmp_path / "grey" / kind).mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / "grey" / kind / "a.png"), image.mean(axis=2).astype("uint8"))
+    return tmp_path / "grey"
+
+
+def test_where_every_frame_is_undecided_it_says_so_and_why(masked, built, grey, tmp_path, capsys):
+    arguments = ("--recipe", masked.path, "--good", built / "good", "--labels", grey, "--out", tmp_path / "report")
+    for name in ("evaluate", "sweep"):
+        assert call(name, *arguments) == 1, "a script must know that nothing was judged"
+        text = capsys.readouterr().out
+        assert "best: none, no configuration could be judged" in text
+        assert "PRE+M+R: 2 of 2 labelled frames are undecided (first bad/a.png: " in text
+        assert "the frame is grey, the recipe's reference colour" in text
+        page = (tmp_path / "report" / "index.html").read_text()
+        assert "No frame was judged." in page
+        assert "every frame was judged right" not in page
+
+
+def test_too_few_good_frames_say_what_each_method_lacks(masked, labelled, built, tmp_path, capsys):
+    (tmp_path / "good").mkdir()
+    shutil.copy(built / "good" / "020.png", tmp_path / "good")
+    arguments = ("--recipe", masked.path, "--good", tmp_path / "good", "--labels", labelled, "--rounds", 0)
+    assert call("sweep", *arguments) == 1
+    text = capsys.readouterr().out
+    assert text.count("refused max: 1 usable good frames; it takes at least 5") == 1
+    assert "best: none" in text
+
+
+def test_frames_that_are_there_twice_are_noted(with_card, tmp_path, capsys):
+    for kind, leftover in (("good", None), ("bad", (330, 200))):
+        write(tmp_path / "set" / kind / "a.png", frame(1, leftover=leftover)[0])
+    shutil.copy(tmp_path / "set" / "good" / "a.png", tmp_path / "set" / "good" / "b.png")
+    assert call("evaluate", "--recipe", with_card, "--labels", tmp_path / "set", "--rounds", 0) == 0
+    text = capsys.readouterr().out
+    assert "the same picture as another, and so count twice: 1 (first good/b.png = good/a.png)." in text
+
+
+def test_a_report_where_one_stands_is_refused_before_any_work(with_card, labelled, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call("evaluate", "--recipe", with_card, "--labels", labelled, "--out", ".") == 3
+    complaint = capsys.readouterr().err
+    assert "the folder you are in" in complaint
+    assert "judging" not in complaint

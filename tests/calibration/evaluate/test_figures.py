@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from calibration.evaluate.collecting import Collected, Seen
 from calibration.evaluate.configurations import STATION
@@ -177,3 +178,25 @@ def test_a_score_at_the_threshold_passes_as_at_the_station():
 
 def test_no_frames_no_accuracy():
     assert tally_of([], [], 1.0).accuracy is None
+
+
+def test_the_accuracy_has_the_exact_interval():
+    row = row_from(FRAMES, Asked(DEFAULT_METHODS, rounds=20))
+    right = row.method.tally.right
+    exact = binomtest(right, len(FRAMES)).proportion_ci(0.95, "exact")
+    assert row.accuracy.interval.low == pytest.approx(exact.low, abs=1e-9)
+    assert row.accuracy.interval.high == pytest.approx(exact.high, abs=1e-9)
+
+
+def test_without_a_mistake_the_accuracy_is_not_certain():
+    row = row_from([(0.9, False), (0.95, False), (4.0, True), (5.0, True)], Asked(DEFAULT_METHODS, rounds=20))
+    assert row.accuracy.value == 1.0
+    assert row.accuracy.interval.low == pytest.approx(0.025 ** (1 / 4), abs=1e-9)
+    assert row.accuracy.interval.high == 1.0
+
+
+def test_undecided_frames_are_among_those_that_the_interval_counts():
+    frames = [(0.9, False), (4.0, True), (None, True), (None, False)]
+    row = row_from(frames, Asked(DEFAULT_METHODS, rounds=20))
+    exact = binomtest(2, 4).proportion_ci(0.95, "exact")
+    assert (row.accuracy.interval.low, row.accuracy.interval.high) == pytest.approx((exact.low, exact.high), abs=1e-9)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from calibration.evaluate.store import MapStore, StoredMaps
-from edge.errors import Cancelled
+from edge.errors import Cancelled, ConfigError
 
 
 def maps(count, side=8):
@@ -77,3 +77,19 @@ def test_maps_only_of_pixels_that_are_not_judged():
     with MapStore() as store:
         stored = StoredMaps(store, [store.put(np.full((3, 3), np.nan, np.float32))])
         assert stored[0].tolist() == [[0.0] * 3] * 3
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError("4096 requested and 12 written")])
+def test_a_full_temporary_folder_is_named_with_what_to_do(tmp_path, monkeypatch, error):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(np, "save", full)
+    with MapStore(budget_bytes=0) as store:
+        with pytest.raises(ConfigError) as caught:
+            store.put(maps(1)[0])
+        for words in (str(tmp_path), str(error.strerror or error), "set TMPDIR"):
+            assert words in str(caught.value)
+    assert not list(tmp_path.iterdir())

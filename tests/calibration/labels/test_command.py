@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 
 import cv2
 import numpy as np
@@ -178,3 +179,10 @@ def test_what_a_label_says_cannot_break_the_report(tmp_path, capsys) -> None:
     via_csv(photos / "via.csv", ("a.png", "{}", 1, 0, RECT, {"label": "x\x1b[31m\nproblems 0"}))
     assert _run(photos / "via.csv") == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.json"])
+def test_a_pipe_is_not_waited_for(tmp_path, capsys, name):
+    os.mkfifo(tmp_path / name)
+    assert _run(tmp_path / name) == 3
+    assert "is no file" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.commands import preview as command
+from calibration.methods import Method
 from calibration.preview import candidate_of, preview
 from calibration.preview.replaying import Replay
 from calibration.preview.stored import FLOAT16_STEP
@@ -307,6 +308,8 @@ def test_a_measured_card_is_previewed_and_not_saved(built, recipe, tmp_path):
     from edge.settings.engines import OnnxRuntimeSettings
 
     loaded = load_recipe(recipe)
-    card = measured_card(loaded, built / "good", "max", lambda bundle: make_engine(OnnxRuntimeSettings(threads=1), bundle))
+    card = measured_card(
+        loaded, built / "good", Method(kind="max"), lambda bundle: make_engine(OnnxRuntimeSettings(threads=1), bundle)
+    )
     assert card.frames == 8
     assert load_recipe(recipe).version == loaded.version

@@ -15,7 +15,7 @@ from calibration.report import tables, write_comparison, write_evaluation, write
 from calibration.report.document import comparison_document, evaluation_document, sweep_document
 from calibration.report.markdown import best_line, configurations_markdown, table
 from calibration.report.text import comparison_text, evaluation_text, sweep_text
-from tests.calibration.evaluate.making import SHOTS, evaluation, row
+from tests.calibration.evaluate.making import SHOTS, evaluation, mistake, row
 
 UNDECIDED = row(STATION, (1.0, None, 5.0, 1.5), auroc=None, iou=None)
 NOTHING = row(STATION, (None,) * 4, levels=(Level("max", "max", refused="0 usable good frames"),), auroc=None)
@@ -199,3 +199,23 @@ def test_each_report_is_written_with_its_files(tmp_path):
         assert written == strict(document)
         assert written["what"] == name
         assert (tmp_path / name / "index.html").read_bytes().startswith(b"<!doctype html>")
+
+
+def test_columns_of_the_terminal_never_run_together():
+    wide = row(STATION, auroc=None, iou=None, levels=(Level("card", "card (quantile 99.5 %, margin 2.5)", 2.5, 2.0),))
+    lines = evaluation_text(evaluation([NOTHING, wide])).splitlines()
+    assert lines[1].split()[:7] == ["PRE+M+R", *["undefined"] * 6]
+    assert "75.0       card (quantile" in lines[2]
+    assert "margin 2.5) 0/2" in lines[2]
+
+
+def test_without_thresholds_the_terminal_says_why_once_for_each_method():
+    text = evaluation_text(evaluation([NOTHING, NOTHING], mistakes=()))
+    assert text.count("refused max: 0 usable good frames") == 1
+
+
+@pytest.mark.parametrize(("count", "listed"), [(25, 25), (26, 25), (3000, 25)])
+def test_thousands_of_mistakes_do_not_push_the_result_off_the_screen(count, listed):
+    text = evaluation_text(evaluation(mistakes=(mistake(),) * count))
+    assert text.count("missed: bad/d.png") == listed
+    assert (f"and {count - listed} more that were not judged right" in text) == (count > listed)

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,41 @@ def test_a_folder_without_rights_is_one_line(tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match=r"report: the report cannot be written \(Permission denied\): name a folder"):
             ask()
     assert not list(tmp_path.iterdir())
+
+
+def test_asking_for_a_deep_folder_makes_none_of_it(tmp_path):
+    check_folder(tmp_path / "a" / "b" / "report")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_one_stands_in_cannot_be_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for ask in (lambda: check_folder(Path(".")), lambda: publish(tmp_path, FILES)):
+        with pytest.raises(ConfigError, match=r"the folder you are in, .*: name a folder inside it, such as"):
+            ask()
+    publish(Path("report"), FILES)
+    assert (tmp_path / "report" / "index.html").exists()
+
+
+def test_a_mounted_disk_is_refused_before_the_work_and_not_after(tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda self: self.name == "disk")
+    with pytest.raises(ConfigError, match="is a mounted disk"):
+        check_folder(tmp_path / "disk")
+    check_folder(tmp_path / "disk" / "report")
+
+
+def test_interrupted_between_the_two_renames_the_older_report_stays(tmp_path, monkeypatch):
+    out, real = tmp_path / "report", os.rename
+    publish(out, FILES)
+
+    def interrupted(source, target):
+        if str(source).endswith("new"):
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish(out, {**FILES, "index.html": b"new"})
+    assert (out / "index.html").read_bytes() == FILES["index.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]

@@ -12,6 +12,7 @@ from calibration.evaluate.results import Sweep
 from calibration.report.pages import comparison_page, evaluation_page, sweep_page
 from tests.calibration.evaluate.making import SHOTS, evaluation, mistake, row
 
+DARK = "@media screen and (prefers-color-scheme:dark)"
 VOID = {"meta", "img", "br", "polyline", "line", "rect"}
 HOSTILE = "\"><script>alert('x')</script><img src=http://evil.example/x onerror=1>&amp;\u202egnp"
 
@@ -79,7 +80,7 @@ def test_it_is_made_for_a_phone_for_the_dark_and_for_paper(swept_page):
 
 def test_every_colour_that_is_used_is_defined_for_light_and_dark(swept_page):
     style = re.search(rb"<style>(.*?)</style>", swept_page, re.S).group(1).decode()
-    light, dark = style.split("@media (prefers-color-scheme:dark)")[0], style.split("@media (prefers-color-scheme:dark)")[1]
+    light, dark = style.split(DARK)
     used = set(re.findall(r"var\((--[\w-]+)\)", style))
     for name in used:
         assert f"{name}:" in light, name
@@ -187,3 +188,65 @@ def test_a_real_sweep_makes_a_page(swept):
     assert page.count("img") == 6
     assert len(data) < 1_000_000
     assert "leftover/04.png" in page.text
+
+
+def colours(block):
+    return dict(re.findall(r"(--[\w-]+):(#[0-9a-f]{3,6})", block))
+
+
+def luminance(colour):
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * each for each in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(a, b):
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_that_words_have_can_be_read_on_every_ground(swept_page, scheme):
+    style = re.search(rb"<style>(.*?)</style>", swept_page, re.S).group(1).decode()
+    known = colours(style.split(DARK)[0] if scheme == "light" else style.split(DARK)[1])
+    for words in ("--fg", "--soft", "--good", "--bad", "--mark", *(f"--c{number}" for number in range(1, 7))):
+        assert contrast(known[words], known["--bg"]) >= 4.5, words
+    for words in ("--fg", "--soft"):
+        for ground in ("--box", "--best"):
+            assert contrast(known[words], known[ground]) >= 4.5, (words, ground)
+
+
+def test_paper_gets_whole_tables_in_light_colours(swept_page):
+    style = re.search(rb"<style>(.*?)</style>", swept_page, re.S).group(1).decode()
+    paper = style.split("@media print")[1]
+    for rule in ("landscape", ".scroll{overflow:visible}", "break-inside:avoid", "white-space:normal"):
+        assert rule in paper
+    assert "screen and (prefers-color-scheme:dark)" in style, "a dark desktop must not print black pages"
+
+
+def test_the_histogram_says_in_its_caption_which_way_is_which(swept_page):
+    assert "Scores, PRE+M+R: 2 good frames upwards, 2 bad downwards" in Page(swept_page).text
+
+
+def test_a_method_and_its_parameter_stand_below_each_other_so_that_eight_fit():
+    levels = (Level("quantile", "quantile 99.5 %", 2.5, 2.0),)
+    page = evaluation_page(evaluation([row(STATION, levels=levels)])).decode()
+    assert "quantile<br/>99.5 %</td>" in page
+
+
+@pytest.mark.parametrize(("value", "at"), [(0.02, "end"), (0.9, "start")])
+def test_words_in_the_precision_chart_stand_where_the_curve_is_not(value, at):
+    low = row(STATION, auroc=value)
+    page = sweep_page(Sweep((evaluation([low]),), 0)).decode()
+    chart = next(each for each in re.findall(r"<svg viewBox.*?</svg>", page) if "Precision and recall" in each)
+    words = next(text for text in ElementTree.fromstring(chart).findall("text") if (text.text or "").startswith("PRE+M+R"))
+    assert words.get("text-anchor") == at
+
+
+def test_where_nothing_was_judged_no_frame_is_called_right():
+    blind = row(STATION, (None,) * 4)
+    text = Page(evaluation_page(evaluation([blind], mistakes=()))).text
+    assert "No frame was judged." in text
+    assert "every frame was judged right" not in text
+    assert "Reference is the recipe's own image" not in text

@@ -130,3 +130,32 @@ def test_a_span_holds_every_finite_value_and_has_a_width(values):
     low, high = span(values)
     assert low < high
     assert all(low <= value <= high for value in values if abs(value) < 1e7)
+
+
+@pytest.mark.parametrize("high", [1, 2, 3, 5, 7, 12, 40, 1000])
+def test_frames_are_counted_in_whole_numbers(high):
+    ticks = Axis("frames", -high * 1.12, high * 1.12, whole=True).ticks()
+    assert all(tick == round(tick) for tick in ticks)
+    assert 0 in ticks
+    assert 3 <= len(ticks) <= 12
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1.5, 1e6))
+def test_a_logarithmic_axis_has_values_to_read_off(low, ratio):
+    ticks = Axis("x", low, low * ratio, log=True).ticks()
+    assert len(ticks) >= (2 if ratio > 12 else 0)
+    assert len(ticks) <= 12
+    assert all(low <= tick <= low * ratio for tick in ticks)
+
+
+def test_a_span_without_room_ends_at_its_values():
+    assert span([0.0, 3.0], 0.0) == (0.0, 3.0)
+    low, high = span([3.0], 0.0)
+    assert low < 3.0 < high
+
+
+def test_names_of_marks_have_room_for_the_letters_of_a_phone():
+    chart = Chart(UNIT, UNIT, "t")
+    chart.marks([Mark(0.5, "a"), Mark(0.51, "b"), Mark(0.52, "c")])
+    heights = sorted(float(text.get("y")) for text in parsed(chart).findall("text") if text.get("class") == "label halo")
+    assert min(heights[1] - heights[0], heights[2] - heights[1]) >= 17
