@@ -19,7 +19,8 @@ COMMANDS: Final = (
 EPILOG = """\
 exit status:
   0  done
-  1  done, and something needs a look: labels that cannot be read, a card that is stale, drift
+  1  done, and something needs a look: too few frames, labels that cannot be read, nothing that could be judged, a card that
+     is stale, drift
   2  drift: too little data to say
   3  bad use or bad input; one line on standard error says what, where, and what to do; nothing was changed
 
