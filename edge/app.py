@@ -19,7 +19,7 @@ from edge.archive import Archive, Purge
 from edge.audit import Action, AuditLog
 from edge.cameras.supervision import SupervisedCamera
 from edge.changeover import Changeover, Place, ProductFile, Seats, Trace, named
-from edge.clearance import Clearances, Connections, open_clearances
+from edge.clearance import Clearances, Connections, FramePool, open_clearances, summarise_challenge
 from edge.config import StationConfig, ViewConfig
 from edge.errors import ConfigError
 from edge.health import Health
@@ -101,7 +101,8 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     stack.callback(trail.stopped, identity.topic, "")
     stack.enter_context(station)
     stack.enter_context(outside.lines(station))
-    connections = _connections(config, identity, trail, keeper, outside)
+    pool = FramePool(state_dir / "pool", config.archive.folder(state_dir))
+    connections = _connections(config, identity, trail, keeper, outside, pool)
     clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, connections, _now))
     trace = _trace(trail, outside)
     changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, trace, trail.changed_over)
@@ -118,7 +119,7 @@ def _both(keeper: EvidenceKeeper, outside: Outside) -> Callable[[Verdict, Frame 
 
 
 def _connections(
-    config: StationConfig, identity: Identity, trail: Trail, keeper: EvidenceKeeper, outside: Outside
+    config: StationConfig, identity: Identity, trail: Trail, keeper: EvidenceKeeper, outside: Outside, pool: FramePool
 ) -> Connections:
     def progressed(progress: ClearanceProgress) -> None:
         keeper.occasion(progress)
@@ -132,8 +133,10 @@ def _connections(
     return Connections(
         checks=(trail.fitness,),
         may=config.commands.person_may,
+        pool=pool.take,
         on_progress=progressed,
         on_result=answered,
+        on_challenge=lambda who, found: trail.challenged(who, summarise_challenge(found)),
         speaker=Speaker(identity.topic, identity.versions, identity.config_hash),
     )
 
