@@ -84,7 +84,7 @@ def _sentence(clearance: Known) -> str:
     text_of = "; ".join(told)
     if outcome == ClearanceOutcome.RELEASED_BY.value:
         return f"A person answered for what did not pass. Views as the station saw them: {text_of or UNKNOWN}."
-    return f"Views that {text_of}." if told else ""
+    return f"By view, {text_of}." if told else ""
 
 
 def _facts(clearance: Known, content: BatchContent, appendix: Appendix) -> list[tuple[str, Cell]]:

@@ -124,7 +124,7 @@ def test_a_clearance_says_who_asked_what_was_found_and_what_it_was_judged_with(c
     start = text.index("## Clearance 1")
     assert text[start : text.index("### PASS back")].splitlines() == [
         "## Clearance 1",
-        "[NOT CLEAR] | Views that failed: front; passed: back.",
+        "[NOT CLEAR] | By view, failed: front; passed: back.",
         "asked: 2026-11-22 07:16:40 UTC",
         "decided: 2026-11-22 07:16:43 UTC, after 3.0 s",
         "operator: A. Meier",
