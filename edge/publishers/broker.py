@@ -156,7 +156,12 @@ class BrokerConnection:
         return info.mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Hear these topics from now on, at QoS 1; a broker that does not allow it is logged. BrokerLost if it broke."""
+        """Hear these topics from now on, at QoS 1; a broker that does not allow it is logged. BrokerLost if it broke.
+
+        No topics: nothing is sent, since SUBSCRIBE without any is a protocol error (MQTT 5, 3.8.3).
+        """
+        if not topics:
+            return
         self._client.subscribe([(topic, 1) for topic in topics])
         self._check()
 

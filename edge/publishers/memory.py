@@ -58,7 +58,7 @@ class MemoryPublisher:
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
         """What `hear` is given goes to `receive` too, if it is one of these topics."""
-        self._ears.append(Ears(tuple(topics), receive))
+        self._ears.append(Ears.of(topics, receive))
 
     def hear(self, message: Incoming) -> None:
         """As if somebody had sent this."""

@@ -71,7 +71,7 @@ class MqttPublisher:
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
         """Hear these topics, relative to the station root, from the next opening; `receive` runs in the sender's thread."""
-        self._ears.append(Ears(tuple(topics), receive))
+        self._ears.append(Ears.of(topics, receive))
 
     def _hear(self, message: Incoming) -> None:
         for ears in self._ears:

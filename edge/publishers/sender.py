@@ -157,8 +157,7 @@ class Sender:
     def _converse(self, connection: BrokerConnection) -> None:
         """Feed the connection until it breaks (BrokerLost) or the station stops and all is sent or time is up."""
         delivery = Delivery(connection, self._outbox, self._present, self._answers, self._parking, self._settings)
-        if self._topics:
-            connection.subscribe(self._topics)
+        connection.subscribe(self._topics)
         peace_s = time.monotonic() + _PEACE_S
         while True:
             timeout_s = _STEP_S
