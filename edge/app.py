@@ -87,7 +87,7 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     seats = Seats(_places(config), lambda bundle: make_engine(config.engine, bundle))
     seatings, engines = seats.all(product)
     views = tuple(_view(name, view, seatings[name]) for name, view in config.views.items())
-    outside = Outside(config, publisher, state_dir, _now)
+    outside = Outside(config, publisher, state_dir, _now, identity, product)
     witnesses = (_witness(trail, archive), outside.witness)
     reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses)
     pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
@@ -104,8 +104,8 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     pool = FramePool(state_dir / "pool", config.archive.folder(state_dir))
     connections = _connections(config, identity, trail, keeper, outside, pool)
     clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, connections, _now))
-    trace = _trace(trail, outside)
-    changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, trace, trail.changed_over)
+    traces = _trace(trail, outside), _settled(trail, outside)
+    changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, *traces)
     stack.enter_context(outside.doors(Inside(station, clearances, changeover, trail, config.archive.folder(state_dir))))
     return Assembly(station, clearances, changeover, publisher)
 
@@ -162,9 +162,17 @@ def _witness(trail: Trail, archive: Archive) -> Witness:
 def _trace(trail: Trail, outside: Outside) -> Trace:
     def trace(product: str, before: Mapping[str, str], after: Mapping[str, str], who: str, why: str) -> None:
         trail.change(Action.CHANGEOVER, who=who, subject=product, why=why, before=dict(before), after=dict(after))
-        outside.changing(f"changeover to {product!r}")
+        outside.changing(product)
 
     return trace
+
+
+def _settled(trail: Trail, outside: Outside) -> Callable[[Mapping[str, str] | None], None]:
+    def settled(recipes: Mapping[str, str] | None) -> None:
+        trail.changed_over(recipes)
+        outside.settled(recipes is not None)
+
+    return settled
 
 
 def _serve_metrics(port: int, health: Health, stack: ExitStack) -> None:

@@ -125,7 +125,11 @@ def read_document(path: Path) -> dict[str, Any]:
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError("is empty or not a mapping", where=str(path), remedy="see configs/ for commented examples")
-    return {str(key): _absolute(value, path.resolve().parent, str(key)) for key, value in data.items()}
+    base = path.resolve().parent
+    return {
+        str(key): _absolute(value, base, str(key)) if key != "commands" else _commands(value, base)
+        for key, value in data.items()
+    }
 
 
 def sound_views(data: dict[str, Any]) -> dict[str, ViewConfig]:
@@ -150,6 +154,13 @@ def shared_cameras(views: Mapping[str, ViewConfig]) -> list[str]:
             clashes.append(f"{owners[source]!r} and {name!r} use the same camera ({source}): give each view its own")
         owners.setdefault(source, name)
     return clashes
+
+
+def _commands(data: Any, base: Path) -> Any:
+    """Only its file of keys is a path: clients and people may have any name, also that of a path's key."""
+    if not isinstance(data, dict) or "keys_file" not in data:
+        return data
+    return {**data, "keys_file": _absolute(data["keys_file"], base, "keys_file")}
 
 
 PATH_KEYS = {

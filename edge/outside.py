@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from edge.config import StationConfig
 from edge.errors import ConfigError
 from edge.io.outputs import Outputs
 from edge.io.triggers import Triggers
-from edge.loop import Station, Witness, view_state
+from edge.loop import Identity, Station, Witness, view_state
 from edge.opcua import OpcUa, Reply, StartOrder
 from edge.pipeline import Judged
 from edge.publishers.base import Channel, Incoming, Publisher
@@ -43,12 +44,25 @@ class Inside:
 class Outside:
     """Make it before the publisher opens (it begins to listen), enter `lines` before the clearances open, and `doors` last.
 
-    config: what it does not name is not there. now: wall clock.
+    config: what it does not name is not there. now: wall clock. product: in force at the start. ConfigError: a package is
+    missing, or a trigger waits for messages where there is no broker.
     """
 
-    def __init__(self, config: StationConfig, publisher: Publisher, state_dir: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        publisher: Publisher,
+        state_dir: Path,
+        now: Callable[[], datetime],
+        identity: Identity,
+        product: str,
+    ) -> None:
         self._config = config
         self._now = now
+        self._identity = identity
+        self._lock = threading.Lock()
+        self._product = self._next_product = product
+        self._status = StationStatus.STARTING.value, ""
         self._inside: Inside | None = None
         self._station: Station | None = None
         self._running: str | None = None
@@ -58,7 +72,7 @@ class Outside:
         self._triggers = Triggers(config.triggers, self._ask) if config.triggers else None
         self._opcua = OpcUa(config.opcua, config.station.topic, tuple(config.views), self._start) if config.opcua else None
         if self._triggers is not None and self._triggers.topics:
-            if not isinstance(publisher, Channel):
+            if config.publisher.kind == "memory" or not isinstance(publisher, Channel):
                 remedy = "name a broker (publisher: kind: mqtt), or take the trigger out"
                 raise ConfigError("a trigger over MQTT needs a broker", where="triggers", remedy=remedy)
             publisher.listen(self._triggers.topics, self._heard)
@@ -109,10 +123,16 @@ class Outside:
         if self._opcua is not None:
             self._opcua.clearance_done(clearance)
 
-    def changing(self, why: str) -> None:
+    def changing(self, product: str) -> None:
         """What judges is about to change: nothing that was clear before is clear now."""
+        self._next_product = product
         if self._outputs is not None:
-            self._outputs.drop(why)
+            self._outputs.drop(f"changeover to {product!r}")
+
+    def settled(self, is_changed: bool) -> None:
+        """The change that was announced came about, or it did not."""
+        if is_changed:
+            self._show(product=self._next_product)
 
     @property
     def witness(self) -> Witness:
@@ -134,12 +154,21 @@ class Outside:
         return alarms
 
     def _told(self, status: StationStatus, views: Sequence[ViewState]) -> None:
-        if self._opcua is None:
-            return
-        reason = "; ".join(f"{view.view}: {view.reason}" for view in views if not view.ready)
-        self._opcua.state_changed(status.value, reason, self._config.station.topic)
-        for view in views:
-            self._opcua.view_changed(view.view, view.reason)
+        self._show(status=(status.value, "; ".join(f"{view.view}: {view.reason}" for view in views if not view.ready)))
+        if self._opcua is not None:
+            for view in views:
+                self._opcua.view_changed(view.view, view.reason)
+
+    def _show(self, status: tuple[str, str] | None = None, product: str | None = None) -> None:
+        """Status and product change in different threads, and are shown together."""
+        with self._lock:
+            self._status = self._status if status is None else status
+            self._product = self._product if product is None else product
+            if self._opcua is None:
+                return
+            more = {"ConfigHash": self._identity.config_hash, "Product": self._product}
+            more["Software"] = f"lineclear {self._identity.versions['lineclear']}"
+            self._opcua.state_changed(*self._status, self._identity.topic, **more)
 
     def _why_not(self) -> str:
         """Looked at several times a second by the output lines: no disk, no lock."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
@@ -31,7 +32,10 @@ ModelT = TypeVar("ModelT", bound=Closed)
 
 
 class _SafeLoader(yaml.SafeLoader):
-    """SafeLoader that refuses aliases, deep nesting and repeated keys."""
+    """SafeLoader that refuses aliases, deep nesting and repeated keys.
+
+    Only true and false are truth values, as in YAML 1.2: `on` and `off` are words here (`trigger: off`, `on: [busy]`).
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -57,6 +61,13 @@ class _SafeLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is written twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_SafeLoader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_SafeLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:

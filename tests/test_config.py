@@ -100,3 +100,16 @@ def test_names_must_fit_a_topic(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("text", ["", "- a", "views: {", "\tviews: 1", "a: &a [*a]", "views: {front: [1]}"])
 def test_what_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, text)
+
+
+def test_a_client_named_like_a_path_keeps_its_roles(tmp_path) -> None:
+    text = (
+        "station: {site: s, area: a, line: l, station: one}\nstate_dir: state\npublisher: {kind: memory}\n"
+        "views: {front: {recipe: r, camera: {kind: folder, path: p, trigger: off}}}\n"
+        "commands: {rights: {control: [operator], path: [reader]}, keys_file: keys}\n"
+    )
+    (tmp_path / "station.yaml").write_text(text)
+    config = load_config(tmp_path / "station.yaml")
+    assert config.commands.rights == {"control": ("operator",), "path": ("reader",)}
+    assert config.commands.keys_file == tmp_path / "keys"
+    assert config.views["front"].camera.trigger == "off"

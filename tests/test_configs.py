@@ -12,7 +12,7 @@ from edge.settings.genicam import GenicamSettings
 from tests.cli.running import CONFIGS, Command, simulated, station
 from tests.schemas import validator
 
-EXAMPLES = ("one-gige-camera", "three-views-triggered", "replay", "simulated")
+EXAMPLES = ("one-gige-camera", "three-views-triggered", "replay", "simulated", "io-example")
 MAX_BINARY_BYTES = 1_500_000
 LEFTOVER = {"kind": "leaflet", "x": 0.5, "y": 0.5, "size": 0.2}
 

@@ -122,3 +122,9 @@ def test_any_document_is_a_model_or_problems_of_one_line(tmp_path: Path, documen
     except ConfigError as error:
         assert error.problems
         assert all("\n" not in problem for problem in error.problems)
+
+
+def test_on_and_off_are_words_and_only_true_and_false_are_truths(tmp_path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("trigger: off\non: [busy]\nyes: no\na: true\nb: False\nc: truest\n")
+    assert read_yaml(path) == {"trigger": "off", "on": ["busy"], "yes": "no", "a": True, "b": False, "c": "truest"}

@@ -18,6 +18,7 @@ MODULE = "edge.io.guard_child"
 START_S = 10.0
 END_S = 2.0
 RETRY_FIRST_S, RETRY_LAST_S = 0.2, 5.0
+STARTING = "the guard of the outputs starts"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class GuardState:
     """What is known of the guard. why: what is wrong, "" while it holds the lines. released: its own last word."""
 
     pid: int | None = None
-    why: str = "the guard of the outputs starts"
+    why: str = STARTING
     released: bool = False
     restarts: int = 0
 

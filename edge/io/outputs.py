@@ -16,7 +16,7 @@ from types import TracebackType
 from typing_extensions import Self
 
 from edge.errors import LineclearError
-from edge.io.keeper import GuardState, Keeper
+from edge.io.keeper import STARTING, GuardState, Keeper
 from edge.io.lines import require_gpiod
 from edge.io.release import Permit, ReleaseGate
 from edge.settings.io import Condition, GpioChip, OutputsConfig
@@ -70,8 +70,9 @@ class Outputs:
         """Start; the lines are taken soon, all off. Never waits for them: `alarms` says what is wrong."""
         self._bell_read, self._bell_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="outputs", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="outputs", daemon=True)
+        thread.start()
+        self._thread = thread  # not before it is alive: one that is not counts as failed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -124,8 +125,9 @@ class Outputs:
             return OutputsState(permit is not None, "" if permit else self._gate.why_closed, self._keeper.state)
 
     def alarms(self) -> dict[str, str | None]:
-        """Alarm code -> text, None while there is nothing wrong."""
+        """Alarm code -> text, None while there is nothing wrong, or nothing known yet of the first guard."""
         why = self._keeper.state.why
+        why = "" if why == STARTING else why
         if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
             why = "the thread of the outputs failed: see the log; the release stays off"
         return {ALARM: f"output lines: {why}" if why else None}

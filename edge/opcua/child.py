@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import resource
 import signal
@@ -115,6 +116,8 @@ async def work(link: Link) -> None:
 def main() -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It writes a traceback for whatever a stranger sends; what matters is told to the station.
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     die_with(sys.argv[3])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.nice(NICE)

@@ -75,15 +75,16 @@ class OpcUa:
         self._serving = ""
         self._heard_s = self._due_s = 0.0
         self._pause_s = RETRY_FIRST_S
-        self._why = "the OPC UA server starts"
+        self._why = ""
         self.restarts = 0
         self._say({"station": station_group("starting", "", station)})
 
     def __enter__(self) -> Self:
         """Start; never waits for the server: `alarms` says what is wrong with it."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="opcua", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="opcua", daemon=True)
+        thread.start()
+        self._thread = thread  # not before it is alive: one that is not counts as failed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
@@ -78,6 +78,14 @@ class SignalLine(OutputLine):
     signal: Literal["level", "blink", "pulse"] = "level"
     period_ms: int = Field(1000, ge=100, le=10_000)
     pulse_ms: int = Field(500, ge=20, le=60_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_is_a_word(cls, data: Any) -> Any:
+        """YAML 1.1 takes a bare `on` for true."""
+        if not isinstance(data, Mapping):
+            return data
+        return {"on" if key is True and "on" not in data else key: value for key, value in data.items()}
 
 
 class OutputsConfig(Closed):

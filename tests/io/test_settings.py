@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import TypeAdapter
 
 from edge.errors import ConfigError
@@ -86,3 +88,22 @@ def test_triggers_must_fit_the_station_and_each_other() -> None:
     assert len(problems) == 3
     assert "b: there is no view 'top'" in problems
     assert [problem.split(" listen")[0] for problem in problems if "same source" in problem] == ["a and b", "d and e"]
+
+
+def test_the_page_about_lines_can_be_copied_into_a_config() -> None:
+    """YAML takes a bare `on` for true."""
+    page = (Path(__file__).parents[2] / "docs" / "io.md").read_text()
+    blocks: dict[str, Any] = {}
+    for block in page.split("```yaml")[1:]:
+        blocks |= yaml.safe_load(block.split("```")[0])
+    outputs = validate(OutputsConfig, blocks["outputs"], "outputs")
+    assert outputs.signals["amber"].on == (Condition.BUSY, Condition.UNDECIDED)
+    assert {name: TRIGGER.validate_python(trigger).kind for name, trigger in blocks["triggers"].items()} == {
+        "gate": "gpio",
+        "plc": "mqtt",
+    }
+
+
+def test_two_spellings_of_on_are_not_mixed_up() -> None:
+    with pytest.raises(ConfigError):
+        validate(OutputsConfig, {**GPIO, "signals": {"red": {"line": 2, "on": ["busy"], True: ["fault"]}}}, "outputs")

@@ -227,6 +227,7 @@ def _answers(endpoint: str) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_server_that_dies_comes_back_with_everything_that_was_known(how: int) -> None:
     with serving(Desk()) as server:
+        assert server.alarms() == {"opcua": None}
         server.clearance_done(clearance(5))
         pid = server.pid
         assert pid is not None
