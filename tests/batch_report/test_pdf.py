@@ -34,7 +34,9 @@ from edge.batch_report.blocks import (
 )  # fmt: skip
 from edge.batch_report.paper import Paper
 
-needs_reader = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")
+needs_reader = pytest.mark.skipif(
+    shutil.which("pdftotext") is None, reason="pdftotext is not installed: bash .ci/install-system-packages"
+)
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_every_page_says_what_it_belongs_to(content: BatchContent, tmp_path: Pat
 @needs_reader
 def test_letters_that_are_there_are_shown_and_others_spelt(tmp_path: Path) -> None:
     if not any((folder / "DejaVuSans.ttf").is_file() for folder in faces.FOLDERS):
-        pytest.skip("no DejaVu on this machine")
+        pytest.skip("no DejaVu on this machine: bash .ci/install-system-packages")
     found = words(pdf.render_pdf(one(Words("Größe Ωμέγα Ж 批次 🧪"))), tmp_path)
     assert "Größe Ωμέγα Ж" in found
     assert "\\u6279\\u6b21 \\U0001f9ea" in found
