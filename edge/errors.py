@@ -10,6 +10,7 @@
     │   ├── CameraRefused  the camera answers, but not as the config demands: only a person can mend it
     │   └── EngineFault    the engine raised, or gave something that is no anomaly map
     ├── OutboxError        a result could not be made durable
+    │   └── ResultConflict the outbox holds this result already, with other contents
     ├── StationBusy        another process holds this station's state folder
     └── Cancelled          a person stopped long work; nothing was changed
 
@@ -86,6 +87,10 @@ class EngineFault(DeviceError):
 
 class OutboxError(LineclearError):
     """A result could not be made durable; it must not be announced."""
+
+
+class ResultConflict(OutboxError):
+    """The outbox holds this result already, with other contents; what it holds stands."""
 
 
 class StationBusy(LineclearError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge.clearance.book import Book, Entry
 from edge.clearance.sequence import Sequence
-from edge.errors import OutboxError
+from edge.errors import OutboxError, ResultConflict
 from edge.publishers.base import Publisher, Record, RecordKind
 from edge.publishers.clearance_payloads import read_clearance
 from edge.publishers.payloads import clearance_body, clearance_record
@@ -122,18 +122,27 @@ class Recorder:
             log.error("clearance_unreadable request_id=%s why=%s", entry.request_id, error)
             answer = None
         if answer is not None and answer.outcome is ClearanceOutcome.UNDECIDED:
-            self._publisher.publish(_record(body, entry.result_id))
-            return answer
+            return answer if self._stands(body, entry) else None
         closed = self._stopped(entry, entry.sequence or self._next())
         if answer is not None:
             closed = self._decided(ended(answer, closed.reasons[0]), answer.sequence)
         try:
             self._publisher.publish(clearance_record(closed))
-        except OutboxError:
-            self._publisher.publish(_record(body, entry.result_id))  # known with the same contents; a bad disk raises again
-            return answer
+        except ResultConflict:
+            return answer if self._stands(body, entry) else None
         self.book.decide(entry.request_id, closed.sequence, clearance_body(closed), closed.decided_at)
         return closed
+
+    def _stands(self, body: Mapping[str, Any], entry: Entry) -> bool:
+        """Announce this answer. False where the outbox holds another one of the same result_id: a disk that failed had kept
+        it all the same. It is announced, or will be, and must not keep every later answer from being given.
+        """
+        try:
+            self._publisher.publish(_record(body, entry.result_id))
+        except ResultConflict:
+            log.error("clearance_known_otherwise request_id=%s result_id=%s", entry.request_id, entry.result_id)
+            return False
+        return True
 
     def _interrupted(self, entry: Entry) -> Clearance:
         """The answer to a request that a former life never answered, written down with its number and announced."""

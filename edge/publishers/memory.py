@@ -10,7 +10,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-from edge.errors import OutboxError
+from edge.errors import OutboxError, ResultConflict
 from edge.publishers.base import Answer, Incoming, Record
 from edge.publishers.hearing import Ears
 from edge.publishers.rows import PRIORITY, RESULT, encode
@@ -97,5 +97,5 @@ class MemoryPublisher:
                 and PRIORITY.get(record.kind) == RESULT
                 and record.body != known[record.result_id].body
             ):
-                raise OutboxError(f"result {record.result_id} is recorded already with other contents")
+                raise ResultConflict(f"result {record.result_id} is recorded already with other contents")
         return again

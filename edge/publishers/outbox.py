@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
-from edge.errors import OutboxError
+from edge.errors import OutboxError, ResultConflict
 from edge.publishers.ballast import Ballast
 from edge.publishers.base import Record, RecordKind
 from edge.publishers.outbox_file import COUNT_SQL, Transaction, open_outbox, outbox_error
@@ -200,7 +200,7 @@ class Outbox:
         found = judge.execute("SELECT body FROM results WHERE result_id = ?", (row.record.result_id,)).fetchone()
         if found and found[0] != row.payload.decode("utf-8"):
             message = f"result {row.record.result_id} is recorded already with other contents"
-            raise OutboxError(message, where=str(self._path), remedy="report this as a fault")
+            raise ResultConflict(message, where=str(self._path), remedy="report this as a fault")
         return bool(found)
 
     def _shed(self, judge: sqlite3.Connection, depth: Depth) -> tuple[dict[str, int], Depth]:

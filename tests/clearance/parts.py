@@ -129,6 +129,7 @@ class Disk:
     def __init__(self, inner: Publisher) -> None:
         self._inner = inner
         self.fails = False
+        self.fails_after = False
         self.attempts = 0
 
     def __enter__(self) -> Disk:
@@ -144,6 +145,8 @@ class Disk:
             if self.fails:
                 raise OutboxError("disk full", where="outbox")
         self._inner.publish(*records)
+        if self.fails_after and any(record.kind is RecordKind.CLEARANCE for record in records):
+            raise OutboxError("input/output error", where="outbox")
 
     def health(self) -> Mapping[str, float | int | str | bool | None]:
         return self._inner.health()

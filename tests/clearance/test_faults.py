@@ -187,3 +187,21 @@ def test_who_asks_while_ready_is_being_said_is_not_told_of_an_old_one(tmp_path: 
     assert all(body["requestId"] for body in at_work)
     ready = [body["sequence"] for body in states if body["state"] == "ready"]
     assert ready == sorted(ready)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_disk_that_complains_and_keeps_it_all_the_same_stops_no_later_answer(tmp_path: Path, restarts: bool) -> None:
+    bench = Bench(tmp_path)
+    bench.start()
+    bench.disk.fails_after = True
+    told = bench.clearances.run(request(1))
+    assert told.outcome is ClearanceOutcome.UNDECIDED
+    assert ReasonCode.NOT_RECORDED in {reason.code for reason in told.reasons}
+    bench.disk.fails_after = False
+    if restarts:
+        bench.stop()
+        bench.start()
+    for number in (2, 3):
+        answer = bench.clearances.run(request(number))
+        assert answer.outcome is ClearanceOutcome.CLEAR
+        assert answer.sequence > told.sequence
