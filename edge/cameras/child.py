@@ -130,9 +130,10 @@ def main() -> None:
     status = StatusPage(fds[4])
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # The trace first: once the station is told, it may end this process before another word.
+        sys.__excepthook__(kind, error, trace)
         with contextlib.suppress(ChannelClosed, BlockingIOError):
             control.send(Failed(None, f"{kind.__name__}: {error}"))
-        sys.__excepthook__(kind, error, trace)
 
     # Whatever a vendor library raises is a bug or a surprise: it ends this process, and the station is told which it was.
     sys.excepthook = report
