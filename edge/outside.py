@@ -6,14 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edge.archive import ArchiveReader
-from edge.changeover import Changeover
-from edge.clearance import Clearances, Handle, Snapshot, read_order, read_review
-from edge.commands import Clearing, Commands, Looking, Parts, Selecting, SnapshotPictures
+from edge.asking import Inside, command_parts
+from edge.clearance import Handle, read_order
+from edge.commands import Commands, SnapshotPictures
 from edge.config import StationConfig
 from edge.errors import ConfigError
 from edge.io.outputs import Outputs
@@ -24,21 +22,9 @@ from edge.pipeline import Judged
 from edge.publishers.base import Channel, Incoming, Publisher
 from edge.publishers.clearance_payloads import ClearanceProgress
 from edge.publishers.station_payloads import StationStatus, ViewState
-from edge.trail import Trail
 from edge.types import Clearance, Frame, Verdict
 
 Values = dict[str, float | int | str | bool | None]
-
-
-@dataclass(frozen=True, eq=False)
-class Inside:
-    """The running station that the outside works on."""
-
-    station: Station
-    clearances: Clearances
-    changeover: Changeover
-    trail: Trail
-    archive: Path
 
 
 class Outside:
@@ -96,7 +82,9 @@ class Outside:
                 stack.enter_context(self._triggers)
             if self._opcua is not None:
                 stack.enter_context(self._opcua)
-            stack.enter_context(self.commands.serving(self._parts(inside)))
+            stack.enter_context(
+                self.commands.serving(command_parts(inside, self._config, self.painter, lambda: self._running, self._now))
+            )
             yield
         self._inside = None
 
@@ -202,27 +190,3 @@ class Outside:
             return Reply(accepted=True, message="repeated" if accepted.repeated else "", result_id=accepted.result_id)
         problems = getattr(accepted, "problems", ())
         return Reply(accepted=False, message="; ".join(problems) or "busy: another clearance is at work")
-
-    def _parts(self, inside: Inside) -> Parts:
-        asked, clearances, changeover = self._config.clearance, inside.clearances, inside.changeover
-        return Parts(
-            audit=inside.trail.change,
-            looking=Looking(
-                inside.station,
-                lambda: [view_state(view) for view in inside.station.views.values()],
-                lambda: changeover.selected.product,
-                lambda: self._running,
-                self.painter,
-                lambda result_id, view, at: clearances.note_snapshot(Snapshot(result_id, view, at)),
-                ArchiveReader(inside.archive),
-            ),
-            clearing=Clearing(
-                order=lambda data: clearances.request(read_order(data, "cmd/clearance", asked, self._now()).request()),
-                review=lambda data: clearances.review(read_review(data, "cmd/review", asked, self._now())),
-                cancel=clearances.cancel,
-                challenge=clearances.challenge,
-            ),
-            selecting=Selecting(changeover.select, changeover.reload),
-            views=inside.station.views,
-            reload=changeover.reload,
-        )

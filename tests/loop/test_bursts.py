@@ -74,7 +74,7 @@ def test_a_burst_waits_in_the_ring_as_queue_frames_promises(tmp_path: Path) -> N
 def test_frames_that_were_lost_last_are_told_although_no_frame_comes_after_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.app.SPARE_SLOTS", -100)  # as if the ring had only its six slots
+    monkeypatch.setattr("edge.views.SPARE_SLOTS", -100)  # as if the ring had only its six slots
     told = verdicts_of(config(tmp_path, queue_frames=PARTS))
     assert set(told) == {"PASS", "frame_lost"}
     assert sum(told.values()) == PARTS

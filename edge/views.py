@@ -1,0 +1,34 @@
+"""From a view's settings to its camera, its place and its trigger."""
+
+from __future__ import annotations
+
+from edge.cameras.supervision import SupervisedCamera
+from edge.changeover import Place
+from edge.config import StationConfig, ViewConfig
+from edge.loop import Seating, ViewSetup
+from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
+
+SPARE_SLOTS = 4
+"""Frames in a camera's ring beside those that wait for the judge: judged, being fetched, being written, and one to spare."""
+
+
+def places(config: StationConfig) -> tuple[Place, ...]:
+    """Every view as a changeover needs it."""
+    return tuple(
+        Place(name, view.recipe, camera_name(view.camera), hash_of_camera(view.camera)) for name, view in config.views.items()
+    )
+
+
+def setup(name: str, view: ViewConfig, seating: Seating) -> ViewSetup:
+    """One view, ready to run, with its camera in a process of its own."""
+    camera = SupervisedCamera(view.camera, name, _process(view))
+    usual_s = usual_latency_s(view.camera)
+    trigger = view.trigger if view.trigger.latency_s is not None else view.trigger.model_copy(update={"latency_s": usual_s})
+    drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
+    return ViewSetup(name, camera, trigger, seating, drains=drains)
+
+
+def _process(view: ViewConfig) -> ProcessSettings:
+    """A ring with too few slots would lose the frames that `queue_frames` promises to keep."""
+    slots = max(view.process.slots, view.trigger.queue_frames + SPARE_SLOTS)
+    return view.process.model_copy(update={"slots": slots})
