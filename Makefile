@@ -1,5 +1,7 @@
 # Two commands are the interface: `make demo` and `make test`.
 PYTHON ?= python3
+# Many tests wait for a process or a clock: two at a time even where there is one core.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -11,7 +13,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(MAKE) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
