@@ -164,5 +164,7 @@ def test_real_frames_through_the_real_command(tmp_path: Path) -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    script = "import sys; sys.modules['torch'] = None; import export.__main__, export.variation_command"
+    script = (
+        "import sys; sys.modules['torch'] = None; import export.__main__, export.commands.variation, export.commands.comparison"
+    )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0

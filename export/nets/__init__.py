@@ -1,0 +1,1 @@
+"""The networks, written here from the papers, whose state dicts have upstream's keys."""
