@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from edge.bundle import Bundle
 from edge.engines.base import Engine
 from edge.publishers.base import Publisher
-from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
+from edge.settings.engines import (
+    AutoSettings,
+    EngineSettings,
+    OnnxRuntimeSettings,
+    TensorRtRtxSettings,
+    TensorRtSettings,
+)
 from edge.settings.mqtt import MqttSettings, PublisherSettings, StationAddress
 
-__all__ = ["Engine", "Publisher", "make_engine", "make_publisher"]
+__all__ = ["Engine", "Publisher", "check_engine", "make_engine", "make_publisher"]
 
 
 def make_publisher(settings: PublisherSettings, address: StationAddress, state_dir: Path) -> Publisher:
@@ -33,7 +40,27 @@ def make_engine(settings: EngineSettings, bundle: Bundle) -> Engine:
             from edge.engines.onnxruntime import OnnxRuntimeEngine
 
             return OnnxRuntimeEngine(bundle, settings)
+        case TensorRtSettings() | TensorRtRtxSettings():
+            from edge.engines.gpu_engine import gpu_engine
+
+            return gpu_engine(bundle, settings)
+        case AutoSettings():
+            from edge.engines.auto import AutoEngine
+
+            return AutoEngine([(kind, partial(make_engine, getattr(settings, kind), bundle)) for kind in settings.order])
         case _:
             from edge.engines.simulated import SimulatedEngine
 
             return SimulatedEngine(bundle.manifest, settings, reference=bundle.reference())
+
+
+def check_engine(settings: EngineSettings) -> None:
+    """EngineUnavailable (an EngineFault) if the config names a GPU engine and this machine lacks what it needs.
+
+    A station asks this before it opens anything: without its GPU it refuses to start, and says what to do. `auto` is told
+    when it opens.
+    """
+    if isinstance(settings, TensorRtSettings | TensorRtRtxSettings):
+        from edge.engines.gpu_engine import check_gpu
+
+        check_gpu(settings)

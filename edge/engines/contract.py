@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Manifest, TensorSpec
+from edge.bundle import GraphSpec, Manifest
 from edge.engines.base import Tensors
 from edge.errors import BundleError, EngineFault
 
 Signature = Iterable[tuple[str, str, tuple[int | str | None, ...]]]
 
 
-def check_signature(manifest: Manifest, inputs: Signature, outputs: Signature, where: str) -> None:
-    """BundleError unless the graph's (name, dtype, shape) are exactly the manifest's.
+class Spec(Protocol):
+    """What a tensor must be: a `TensorSpec` of the contract or a `GraphTensor` inside a program."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the graph."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """As numpy names it."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Every axis, all fixed."""
+        ...
+
+
+def check_signature(graph: GraphSpec, inputs: Signature, outputs: Signature, where: str) -> None:
+    """BundleError unless an ONNX file's (name, dtype, shape) are exactly what the manifest makes of this graph.
 
     dtype as numpy names it; a shape's dynamic axes are None or a name, and are refused: every axis is fixed.
     """
-    for side, declared, found in (("inputs", manifest.inputs, inputs), ("outputs", manifest.outputs, outputs)):
+    for side, declared, found in (("inputs", graph.inputs, inputs), ("outputs", graph.outputs, outputs)):
         wanted = sorted(str(spec) for spec in declared)
         actual = sorted(f"{name}: {dtype} {_axes(shape)}" for name, dtype, shape in found)
         if wanted != actual:
             raise BundleError(
-                f"the ONNX file's {side} are {_listed(actual)}, the manifest's are {_listed(wanted)}",
+                f"the {graph.name} graph's {side} are {_listed(actual)}, the manifest's are {_listed(wanted)}",
                 where=where,
                 remedy="the model belongs to another manifest: export the bundle again",
             )
@@ -46,7 +65,12 @@ def checked_outputs(manifest: Manifest, outputs: Tensors) -> dict[str, NDArray[A
     return checked
 
 
-def _matched(side: str, specs: tuple[TensorSpec, ...], tensors: Tensors) -> list[tuple[TensorSpec, NDArray[Any]]]:
+def checked_results(graph: GraphSpec, outputs: Tensors) -> dict[str, NDArray[Any]]:
+    """What one graph gave, by name. EngineFault: missing, unknown, of another dtype or shape than the graph's."""
+    return {spec.name: array for spec, array in _matched("output", graph.outputs, outputs)}
+
+
+def _matched(side: str, specs: Sequence[Spec], tensors: Tensors) -> list[tuple[Spec, NDArray[Any]]]:
     if tensors.keys() != {spec.name for spec in specs}:
         raise EngineFault(
             f"{side}s are {_listed(sorted(map(str, tensors)))}, the manifest's are {_listed([str(s) for s in specs])}"

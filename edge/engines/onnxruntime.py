@@ -9,10 +9,11 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from typing_extensions import Self
 
-from edge.bundle import Bundle
+from edge.bundle import Bundle, GraphSpec
 from edge.engines.base import EngineIdentity, Tensors
-from edge.engines.contract import Signature, check_signature, checked_inputs, checked_outputs
+from edge.engines.contract import Signature, check_signature
 from edge.engines.golden import GoldenReport, prove
+from edge.engines.programs import CallDone, ProgramRunner
 from edge.errors import BundleError, EngineFault
 from edge.settings.engines import OnnxRuntimeSettings
 
@@ -29,15 +30,37 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
 _FATAL_ONLY = 4
 
 
-class OnnxRuntimeEngine:
-    """Runs one bundle in this process. Declared threads, no spinning (idle threads would take the cameras' cores)."""
+class _Session:
+    """One graph, loaded. A `GraphRunner`: what it returns is never written again."""
 
-    def __init__(self, bundle: Bundle, settings: OnnxRuntimeSettings) -> None:
+    def __init__(self, session: Any, graph: GraphSpec, where: str) -> None:
+        self._session = session
+        self._output_names = [tensor.name for tensor in graph.outputs]
+        self._where = where
+
+    def call(self, inputs: Tensors) -> Tensors:
+        """Outputs by name. EngineFault: ONNX Runtime failed."""
+        try:
+            outputs = self._session.run(self._output_names, dict(inputs))
+        except _ORT_ERRORS as error:
+            raise EngineFault(
+                f"ONNX Runtime failed ({_line(error)})", where=self._where, remedy="restart the station"
+            ) from None
+        return dict(zip(self._output_names, outputs, strict=True))
+
+
+class OnnxRuntimeEngine:
+    """Runs one bundle in this process. Declared threads, no spinning (idle threads would take the cameras' cores).
+
+    progress: told after each graph call of an inference; what it raises ends the inference.
+    """
+
+    def __init__(self, bundle: Bundle, settings: OnnxRuntimeSettings, *, progress: CallDone | None = None) -> None:
         self._bundle = bundle
         self._settings = settings
-        self._session: Any = None
+        self._progress = progress
+        self._program: ProgramRunner | None = None
         self._golden: GoldenReport | None = None
-        self._output_names = [spec.name for spec in bundle.manifest.outputs]
 
     @property
     def identity(self) -> EngineIdentity:
@@ -50,51 +73,49 @@ class OnnxRuntimeEngine:
         return self._golden
 
     def __enter__(self) -> Self:
-        """Load the verified bytes, compare the graph with the manifest, warm up, prove the golden vectors.
+        """Load the verified bytes, compare the graphs with the manifest, warm up, prove the golden vectors.
 
         BundleError: the files are not the manifest's, or ONNX Runtime cannot load them. EngineFault: other scores.
         """
+        runners = {graph.name: self._load(graph) for graph in self._bundle.graphs}
+        self._program = ProgramRunner(self._bundle.manifest, runners, self._progress)
+        try:
+            self._golden = prove(self.infer, self._bundle, self._settings.precision)
+        except BaseException:
+            self._program = None
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let go of the sessions and their memory."""
+        self._program = None
+
+    def infer(self, inputs: Tensors) -> Tensors:
+        """Outputs by name, read-only. EngineFault: not open, inputs that are not the manifest's, or ONNX Runtime failed."""
+        if self._program is None:
+            raise EngineFault("the engine is not open", where=f"bundle {self._bundle.name}", remedy="restart the station")
+        return self._program.infer(inputs)
+
+    def _load(self, graph: GraphSpec) -> _Session:
         where = f"bundle {self._bundle.name}"
         try:
             session = onnxruntime.InferenceSession(
-                self._bundle.model_bytes(self._settings.precision),
+                self._bundle.model_bytes(self._settings.precision, graph.name),
                 sess_options=self._options(),
                 providers=["CPUExecutionProvider"],
             )
         except _ORT_ERRORS as error:
             raise BundleError(
-                f"ONNX Runtime {onnxruntime.__version__} cannot load the {self._settings.precision} model ({_line(error)})",
+                f"ONNX Runtime {onnxruntime.__version__} cannot load the {self._settings.precision} {graph.name} "
+                f"({_line(error)})",
                 where=where,
                 remedy="export the bundle again for this version",
             ) from None
         # The wrapper would keep the file's bytes for a silent retry on other providers: neither is wanted.
         session.disable_fallback()
         session._model_bytes = None
-        check_signature(self._bundle.manifest, _signature(session.get_inputs()), _signature(session.get_outputs()), where)
-        self._session = session
-        try:
-            self._golden = prove(self.infer, self._bundle, self._settings.precision)
-        except BaseException:
-            self._session = None
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Let go of the session and its memory."""
-        self._session = None
-
-    def infer(self, inputs: Tensors) -> Tensors:
-        """Outputs by name, read-only. EngineFault: not open, inputs that are not the manifest's, or ONNX Runtime failed."""
-        if self._session is None:
-            raise EngineFault("the engine is not open", where=f"bundle {self._bundle.name}", remedy="restart the station")
-        feed = checked_inputs(self._bundle.manifest, inputs)
-        try:
-            outputs = self._session.run(self._output_names, feed)
-        except _ORT_ERRORS as error:
-            raise EngineFault(
-                f"ONNX Runtime failed ({_line(error)})", where=f"bundle {self._bundle.name}", remedy="restart the station"
-            ) from None
-        return checked_outputs(self._bundle.manifest, dict(zip(self._output_names, outputs, strict=True)))
+        check_signature(graph, _signature(session.get_inputs()), _signature(session.get_outputs()), where)
+        return _Session(session, graph, where)
 
     def _options(self) -> Any:
         onnxruntime.set_default_logger_severity(_FATAL_ONLY)
@@ -119,4 +140,5 @@ def _signature(nodes: Any) -> Signature:
 def _line(error: Exception) -> str:
     """ONNX Runtime's message on one line, without the parts that only its developers need."""
     text = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return text if len(text) <= 300 else text[:297] + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 import zlib
@@ -27,7 +28,8 @@ class SimulatedEngine:
     """Stands where an engine stands, for any manifest of the graph contract; needs no model file.
 
     The map is the blurred grey difference between image and reference (the graph's `reference` input, else the
-    constructor's, of any size, else middle grey), in grey levels, or seeded noise. image_score is the map's maximum.
+    constructor's, of any size, else middle grey), in grey levels, or seeded noise. image_score is the map's maximum, and
+    all that is given where the manifest declares no map.
     Where the graph takes `keep`, the map is 0 where keep is 0. `release` ends a slow answer early: a test holds it, and
     needs no sleep.
     """
@@ -76,7 +78,7 @@ class SimulatedEngine:
         call, self._calls = self._calls, self._calls + 1
         faults = [fault for fault in self._settings.faults if self._happens(fault, call)]
         scores = self._map(checked_inputs(self._manifest, inputs))
-        outputs: dict[str, NDArray[Any]] = {"anomaly_map": scores[np.newaxis]}
+        outputs: dict[str, NDArray[Any]] = {"anomaly_map": scores[np.newaxis]} if self._manifest.has_map else {}
         if self._manifest.spec("image_score"):
             outputs["image_score"] = scores.max(keepdims=True).reshape(1)
         for fault in faults:
@@ -103,21 +105,29 @@ class SimulatedEngine:
         return drawn or call in fault.at or (fault.every is not None and call % fault.every == 0)
 
     def _broken(self, fault: SimulatedFault, outputs: dict[str, NDArray[Any]], call: int) -> dict[str, NDArray[Any]]:
-        scores = outputs.get("anomaly_map", np.zeros((1, 1, 1), np.float32))
         if fault.kind == "raise":
             raise EngineFault(f"simulated fault in call {call}", where="simulated engine", remedy="it was asked for")
+        if fault.kind == "hang":
+            self._release.wait()
+            return outputs
+        if fault.kind == "seize":
+            ctypes.PyDLL(None).pause()  # a call that keeps the interpreter's lock, as a broken driver would
         if fault.kind == "slow":
             self._release.wait(fault.duration_s)
             return outputs
-        if fault.kind == "missing_output":
-            return {name: array for name, array in outputs.items() if name != "anomaly_map"}
+        if fault.kind == "zeros":
+            return {key: np.zeros_like(array) for key, array in outputs.items()}
+        name = "anomaly_map" if self._manifest.has_map else "image_score"
+        given = outputs.get(name)
+        if given is None or fault.kind == "missing_output":  # an earlier fault may have taken it
+            return {key: array for key, array in outputs.items() if key != name}
         if fault.kind == "wrong_shape":
-            return {**outputs, "anomaly_map": scores[:, 1:]}
+            return {**outputs, name: given[:, 1:] if given.ndim > 1 else given[1:]}
         if fault.kind == "wrong_dtype":
-            return {**outputs, "anomaly_map": scores.astype(np.float64)}
-        broken = scores.copy()
-        broken[0, broken.shape[1] // 2, broken.shape[2] // 2] = np.nan if fault.kind == "nan" else np.inf
-        return {**outputs, "anomaly_map": broken}
+            return {**outputs, name: given.astype(np.float64)}
+        broken = given.copy()
+        broken[tuple(side // 2 for side in broken.shape)] = np.nan if fault.kind == "nan" else np.inf
+        return {**outputs, name: broken}
 
     @staticmethod
     def _grey(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -63,6 +63,23 @@ def full_contract() -> bytes:
     return model(nodes, [IMAGE, REFERENCE, KEEP], [MAP, SCORE])
 
 
+def convolved_mean(half: bool = False) -> bytes:
+    """The mean over the channels by two 1x1 convolutions: what a builder may compute in half precision, or not."""
+    kind, dtype = (TensorProto.FLOAT16, np.float16) if half else (TensorProto.FLOAT, np.float32)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["single"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["single"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["typed"], to=kind),
+        helper.make_node("Conv", ["typed", "first"], ["spread"], name="first_conv"),
+        helper.make_node("Conv", ["spread", "second"], ["joined"], name="second_conv"),
+        helper.make_node("Cast", ["joined"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["wide"], ["anomaly_map"], axes=[1], keepdims=0),
+    ]
+    first = np.repeat(np.eye(3), 8, axis=0)[:, :, None, None].astype(dtype)
+    second = np.full((1, 24, 1, 1), 1 / 24, dtype)
+    return model(nodes, [IMAGE], [MAP], {"first": first, "second": second})
+
+
 def nan_where_black() -> bytes:
     """0/0 where the image is black: NaN only for some frames, as real models do it."""
     return mean_map(last=[helper.make_node("Div", ["mean", "mean"], ["anomaly_map"])])

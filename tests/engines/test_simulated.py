@@ -12,7 +12,7 @@ from edge.engines.base import Engine
 from edge.engines.simulated import SimulatedEngine
 from edge.errors import EngineFault
 from edge.settings.engines import SimulatedEngineSettings, SimulatedFault
-from tests.bundle.samples import SIZE_WH, declared, random_inputs
+from tests.bundle.samples import SIZE_WH, declared, mapless, random_inputs
 from tests.contracts.engine import EngineContract
 
 MANIFEST = Manifest.of(declared(), {"model.onnx": "0" * 64})
@@ -24,6 +24,7 @@ FULL = Manifest.of(
     ),
     {"model.onnx": "0" * 64},
 )
+MAPLESS = Manifest.of(mapless(), {"model.onnx": "0" * 64})
 INPUTS = random_inputs(MANIFEST)
 
 
@@ -39,9 +40,10 @@ class TestContract(EngineContract):
     def engine(self, manifest: Manifest, request: pytest.FixtureRequest) -> Engine:
         return simulated(manifest, map=request.param)
 
-    @pytest.fixture
-    def manifest(self) -> Manifest:
-        return FULL
+    @pytest.fixture(params=[FULL, MAPLESS], ids=["full", "mapless"])
+    def manifest(self, request: pytest.FixtureRequest) -> Manifest:
+        assert isinstance(request.param, Manifest)
+        return request.param
 
     @pytest.fixture
     def broken(self) -> tuple[Engine, dict[str, Any]]:
