@@ -21,7 +21,7 @@ def describe(card: ThresholdCard, version: int) -> str:
     lines += [
         f"scores {card.scores[0]:.4g} .. {card.scores[-1]:.4g}, median {card.image.median:.4g}",
         f"image threshold {card.image_threshold:.4g} ({_base(card)}{_added(card)})",
-        f"pixel threshold {card.pixel_threshold:.4g}",
+        _pixel(card),
         *([tail_line(card.fit)] if card.fit else []),
         _promise(card),
         f"margin: the threshold is {_headroom(card)}",
@@ -33,6 +33,12 @@ def describe(card: ThresholdCard, version: int) -> str:
         f"card {card.sha256[:12]} in version {version:04d}, taken by {one_line(f'{card.who}: {card.why}')}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _pixel(card: ThresholdCard) -> str:
+    if card.pixel_threshold is None:
+        return "no pixel threshold: the bundle gives a score and no map, and a FAIL does not say where"
+    return f"pixel threshold {card.pixel_threshold:.4g}"
 
 
 def _not_compared(card: ThresholdCard) -> list[str]:

@@ -96,9 +96,10 @@ def _compared(found: Measurements, method: methods.Method) -> Compared:
 def _line(row: Compared, levels: methods.Levels) -> str:
     alarms = levels.false_alarms
     rate = f"{1000 * alarms.expected:.1f} ({1000 * alarms.low:.1f} .. {1000 * alarms.high:.1f})"
+    pixel = "no map" if levels.pixel is None else f"{levels.pixel:.4g}"
     margin = f"{row.headroom:+.4g} ({percent(row.headroom, row.highest)})"
     text = (
-        f"{row.method!s:18s} {levels.image:9.4g} {levels.pixel:9.4g} {rate:>24s} {1000 * alarms.bound:6.1f}"
+        f"{row.method!s:18s} {levels.image:9.4g} {pixel:>9s} {rate:>24s} {1000 * alarms.bound:6.1f}"
         f" {alarms.above:6d} {margin:>17s}"
     )
     if row.missed is None:

@@ -25,7 +25,8 @@ _BUILT_THE_MODEL = "built the model"
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the frames of a folder gave. pixels: float32, every judged pixel of every smoothed map (see `_stride`).
+    """What the frames of a folder gave. pixels: float32, every judged pixel of every smoothed map (see `_stride`),
+    None where the bundle gives no map.
 
     refused: why, by file name. built_model: the files among them that the bundle was made from. repeated: those that are
     the same picture as another. pictures: SHA-256 of the pixels of the frames that count, in their order.
@@ -34,7 +35,7 @@ class Measured:
     names: tuple[str, ...]
     sha256: tuple[str, ...]
     scores: tuple[float, ...]
-    pixels: MapF32
+    pixels: MapF32 | None
     refused: dict[str, str]
     built_model: tuple[str, ...]
     files: int
@@ -75,11 +76,12 @@ def measure_folder(
             collected.refused[path.name] = error.message
         progress(done, len(paths), path.name)
     pixels = np.concatenate(collected.pixels) if collected.pixels else np.empty(0, np.float32)
+    has_map = recipe.bundle.manifest.has_map
     return Measured(
         names=tuple(collected.names),
         sha256=tuple(collected.sha256),
         scores=tuple(collected.scores),
-        pixels=pixels,
+        pixels=pixels if has_map else None,
         refused=collected.refused,
         built_model=tuple(collected.built_model),
         files=len(paths),
@@ -126,13 +128,13 @@ def _measure(
         raise FrameError(f"does not register ({broken})")
     if measurement is None:
         raise FrameError(judged.judgement.reason.detail if judged.judgement.reason else "cannot be judged")
-    if measurement.smoothed is None or measurement.score is None or not np.isfinite(measurement.score):
+    if measurement.fault or measurement.score is None or not np.isfinite(measurement.score):
         raise FrameError(measurement.fault or "gave a score that is no number")
     collected.names.append(path.name)
     collected.sha256.append(digest)
     collected.scores.append(measurement.score)
     collected.pictures.append(picture)
-    if stride:
+    if stride and measurement.smoothed is not None:
         collected.pixels.append(measurement.smoothed[measurement.judged][::stride])
 
 

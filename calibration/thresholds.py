@@ -134,9 +134,10 @@ def make_card(
     bad_scores = None if bad is None else np.array(bad.scores, np.float64)
     in_map_units = recipe.score_rule.kind != "graph"
     levels = methods.take_levels(scores, measured.pixels, method, in_map_units=in_map_units, bad=bad_scores)
+    no_map = measured.pixels is None
     order = np.argsort(scores, kind="stable")
     return ThresholdCard.sealed(
-        schema=2,
+        schema=3 if no_map else 2,
         view=recipe.view,
         method=method.kind,
         parameters=method.parameters(len(scores)),
@@ -145,7 +146,7 @@ def make_card(
         frames=len(scores),
         scores=tuple(float(score) for score in scores[order]),
         image=methods.figures(scores),
-        pixel=methods.figures(measured.pixels),
+        pixel=None if measured.pixels is None else methods.figures(measured.pixels),
         false_alarms=levels.false_alarms,
         fit=levels.fit,
         bad=None if bad is None else bad_frames(bad, measured, levels.image, method),

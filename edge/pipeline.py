@@ -16,7 +16,7 @@ from edge import heatmap, masks, registration, scoring, symmetry, verdict
 from edge.bundle import Bundle, Crop
 from edge.engines.base import Engine
 from edge.errors import EngineFault, FrameError, RecipeError
-from edge.recipe import Recipe, stale
+from edge.recipe import Recipe, stale, standing
 from edge.settings.judging import Limits
 from edge.settings.symmetry import SymmetrySettings
 from edge.types import (
@@ -37,8 +37,9 @@ from edge.types import (
 class Measurement:
     """What was measured of one frame, before anything is decided.
 
-    judged: bool HxW of the map, True where neither masked nor outside the frame. smoothed: float32 HxW of the map, None
-    where the map cannot be smoothed (NaN, wrong shape: `fault` says why). score: the image score, None with it.
+    judged: bool HxW of the model's grid, True where neither masked nor outside the frame. fault: why it cannot be judged
+    (NaN, wrong shape), "" where it can. smoothed: float32 HxW of the map, None with a fault and where the bundle gives no
+    map. score: the image score, None with a fault.
     """
 
     anomaly_map: AnomalyMap
@@ -79,10 +80,12 @@ class ViewPipeline:
     """One recipe on one opened engine. One thread uses it.
 
     camera_hash: hash of the camera settings in force, None where unknown (files): then they are not part of staleness.
-    RecipeError: the recipe has a symmetric part that its reference does not show, or a bundle that cannot use it.
+    needs_parity: nothing is judged without a parity report of this very engine in the recipe.
+    RecipeError: the recipe has a symmetric part that its reference does not show, or a bundle that cannot use it, or masks
+    that its image score would not heed (`check_score`).
     """
 
-    def __init__(self, recipe: Recipe, engine: Engine, camera_hash: str | None = None) -> None:
+    def __init__(self, recipe: Recipe, engine: Engine, camera_hash: str | None = None, *, needs_parity: bool = False) -> None:
         self.recipe = recipe
         self._engine = engine
         self._previous: Homography | None = None
@@ -91,6 +94,8 @@ class ViewPipeline:
         self._kernel, self._resample = manifest.resize.kernel, manifest.resize.mode
         self._size_wh = manifest.size_wh
         self._inputs = {spec.name for spec in manifest.inputs}
+        self._has_map = manifest.has_map
+        self._fills = manifest.masking.fill == "reference"
         self._rule = recipe.score_rule
         reference = recipe.reference
         self.reference_size_wh = (reference.shape[1], reference.shape[0])
@@ -106,11 +111,20 @@ class ViewPipeline:
             # What does not turn with the part cannot be compared with a reference that is turned to fit it.
             on_reference &= self._part.disc(self.reference_size_wh)
             self.judged_area &= self._part.disc(self._size_wh, self.map_to_reference)
+        check_score(recipe, bool(np.all(on_reference)))
         self.reference = registration.Reference(reference, recipe.registration, on_reference)
         self._fill, _ = registration.register(
             reference, self.reference_to_map, self._size_wh, self._field_wh, self._kernel, self._resample
         )
         self.limits: Limits | None = recipe.card.limits(recipe.min_area_px) if recipe.card else None
+        self._known = recipe.card.scores if recipe.card else None
+        self.parity = standing(
+            recipe.parity,
+            bundle_hash=bundle.content_hash,
+            card=recipe.card.sha256 if recipe.card else None,
+            engine=engine.identity,
+            required=needs_parity,
+        )
         self.blocked = self._why_blocked(camera_hash)
 
     def _why_blocked(self, camera_hash: str | None) -> Judgement | None:
@@ -121,6 +135,8 @@ class ViewPipeline:
         if changed:
             detail = "; ".join(changed) + ": take new thresholds (lineclear-calibrate thresholds)"
             return verdict.undecided(ReasonCode.CARD_STALE, detail)
+        if self.parity.blocks:
+            return verdict.undecided(ReasonCode.PARITY_FAILED, self.parity.blocks)
         return None
 
     def name_parts(self, origin: Origin) -> Origin:
@@ -183,8 +199,7 @@ class ViewPipeline:
             anomaly_map = maps[0] if len(maps) == 1 else self._worst(maps)
         with watch.stage("judge"):
             fault = scoring.fault(anomaly_map, judged, self._rule)
-            smoothed = None if fault else scoring.smooth(anomaly_map.scores, judged, self._rule)
-            score = None if smoothed is None else scoring.image_score(smoothed, judged, self._rule, anomaly_map.image_score)
+            smoothed, score = (None, None) if fault else scoring.measured(anomaly_map, judged, self._rule)
         return Measurement(anomaly_map, judged, smoothed, score, fault)
 
     def judge(self, image: ImageU8) -> Judged:
@@ -233,32 +248,57 @@ class ViewPipeline:
                 self._rule,
                 frame_size_wh=(image.shape[1], image.shape[0]),
                 smoothed=measurement.smoothed,
+                known=self._known,
             )
 
     def _infer(self, shown: ImageU8, reference: ImageU8, judged: MaskBool) -> AnomalyMap:
+        if self._fills and not judged.all():
+            shown = np.where(judged if shown.ndim == 2 else judged[..., None], shown, reference)
         feed: dict[str, NDArray[np.uint8]] = {"image": _three_channels(shown)[None]}
         if "reference" in self._inputs:
             feed["reference"] = _three_channels(reference)[None]
         if "keep" in self._inputs:
             feed["keep"] = judged.astype(np.uint8)[None]
         outputs = self._engine.infer(feed)
-        if "anomaly_map" not in outputs:
-            raise EngineFault("gave no anomaly_map", where=self._bundle_name, remedy="export the bundle again")
-        return self._to_map(outputs["anomaly_map"], outputs.get("image_score"))
+        wanted = "anomaly_map" if self._has_map else "image_score"
+        if wanted not in outputs:
+            raise EngineFault(f"gave no {wanted}", where=self._bundle_name, remedy="export the bundle again")
+        return self._to_map(outputs[wanted] if self._has_map else None, outputs.get("image_score"))
 
     def _worst(self, maps: Sequence[AnomalyMap]) -> AnomalyMap:
         """Pixel by pixel the highest score of all; NaN wherever one is NaN, so that no fault of one hides behind another."""
-        scores = [each.scores for each in maps]
-        singles = [each.image_score for each in maps]
+        scores = [each.scores for each in maps if each.scores is not None]
+        singles = [each.image_score for each in maps if each.image_score is not None]
         alike = all(each.shape == scores[0].shape and each.dtype == scores[0].dtype for each in scores)
-        if not alike or (None in singles and any(single is not None for single in singles)):
+        if not alike or len(scores) not in (0, len(maps)) or len(singles) not in (0, len(maps)):
             raise EngineFault("gave maps of two kinds", where=self._bundle_name, remedy="restart the station")
-        single = None if None in singles else float(np.max(np.array(singles, np.float64)))
-        return replace(maps[0], scores=np.asarray(np.maximum.reduce(scores)), image_score=single)
+        single = float(np.max(np.array(singles, np.float64))) if singles else None
+        return replace(maps[0], scores=np.asarray(np.maximum.reduce(scores)) if scores else None, image_score=single)
 
-    def _to_map(self, scores: NDArray[np.float32], image_score: NDArray[np.float32] | None) -> AnomalyMap:
-        single = None if image_score is None else float(np.asarray(image_score).reshape(-1)[0])
-        return AnomalyMap(scores[0] if scores.ndim == 3 else scores, self.map_to_reference, self._bundle_name, single)
+    def _to_map(self, scores: NDArray[np.float32] | None, image_score: NDArray[np.float32] | None) -> AnomalyMap:
+        # An engine that gives an empty array gives no score; None is a fault wherever a score is needed.
+        values = np.empty(0) if image_score is None else np.asarray(image_score).reshape(-1)
+        single = float(values[0]) if values.size else None
+        if scores is not None and scores.ndim == 3:
+            scores = scores[0]
+        return AnomalyMap(scores, self.map_to_reference, self._bundle_name, single)
+
+
+def check_score(recipe: Recipe, whole: bool) -> None:
+    """RecipeError where the recipe's score cannot be what it says. whole: True where nothing of the reference is masked.
+
+    A score of the graph's own is not taken from the map, so that masking the map would not keep out of it what is masked:
+    the graph must be told (`keep`) or be shown the reference there (`fill`).
+    """
+    manifest, rule = recipe.bundle.manifest, recipe.score_rule
+    name, where = recipe.bundle.name, str(recipe.path)
+    if rule.kind != "graph" and not manifest.has_map:
+        message = f"bundle {name} gives an image score and no map: the score rule {rule.kind} has nothing to work on"
+        raise RecipeError(message, where=where, remedy="take `score` out of the recipe")
+    if rule.kind == "graph" and not whole and not manifest.masking.pre and manifest.masking.fill == "none":
+        message = f"bundle {name} judges by a score of its own, which would see what the recipe masks or leaves out"
+        remedy = "switch the masks off, or export the bundle with masking `fill: reference`"
+        raise RecipeError(message, where=where, remedy=remedy)
 
 
 def check_symmetry(bundle: Bundle, reference: ImageU8, settings: SymmetrySettings, where: str) -> symmetry.SymmetricPart:

@@ -6,6 +6,7 @@ maximum), extended to masks: a masked pixel neither adds to a mean nor receives 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -16,27 +17,69 @@ from edge.settings.judging import ScoreRule
 from edge.types import AnomalyMap, MapF32, MaskBool
 
 _LEAST_SHARE = 0.25
+_LEAST_PIXELS = 16
+_SAME = 1e-5
 
 
 def fault(anomaly_map: AnomalyMap, judged: MaskBool, rule: ScoreRule) -> str:
     """Why this map cannot be judged, or "" if it can. What lies outside the judged area does not matter."""
     scores = anomaly_map.scores
+    if scores is None:
+        return _fault_without_map(anomaly_map, judged, rule)
     if scores.ndim != 2 or scores.dtype != np.float32:
         return f"the engine gave a map of {scores.dtype} {scores.shape}, not float32 height x width"
     if judged.shape != scores.shape or judged.dtype != np.bool_:
         return f"the map is {_size(scores)} but the area to judge is {_size(judged)}"
+    if place := _fault_of_place(anomaly_map, judged):
+        return place
+    if not np.isfinite(scores).all():
+        bad = int(np.count_nonzero(~np.isfinite(scores) & judged))
+        if bad:
+            return f"{bad} of {np.count_nonzero(judged)} judged map values are NaN or infinite"
+    return _fault_of_score(anomaly_map) if rule.kind == "graph" else ""
+
+
+def _fault_without_map(anomaly_map: AnomalyMap, judged: MaskBool, rule: ScoreRule) -> str:
+    if rule.kind != "graph":
+        return f"the bundle gives no map, and the score rule {rule.kind} needs one"
+    if judged.ndim != 2 or judged.dtype != np.bool_:
+        return f"the area to judge is {judged.dtype} {judged.shape}"
+    return _fault_of_place(anomaly_map, judged) or _fault_of_score(anomaly_map)
+
+
+def _fault_of_place(anomaly_map: AnomalyMap, judged: MaskBool) -> str:
     matrix = anomaly_map.map_to_reference
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or abs(float(np.linalg.det(matrix))) < 1e-12:
         return "map_to_reference is no usable homography"
     if not judged.any():
         return "nothing is left to judge: masks and the frame's border cover the whole map"
-    if not np.isfinite(scores).all():
-        bad = int(np.count_nonzero(~np.isfinite(scores) & judged))
-        if bad:
-            return f"{bad} of {np.count_nonzero(judged)} judged map values are NaN or infinite"
-    if rule.kind == "graph" and (anomaly_map.image_score is None or not np.isfinite(anomaly_map.image_score)):
-        return f"the recipe takes the graph's own image score, and it is {anomaly_map.image_score}"
     return ""
+
+
+def _fault_of_score(anomaly_map: AnomalyMap) -> str:
+    score = anomaly_map.image_score
+    if score is None or not np.isfinite(score):
+        return f"the recipe takes the graph's own image score, and it is {score}"
+    return ""
+
+
+def lifeless(anomaly_map: AnomalyMap, judged: MaskBool, known: Sequence[float]) -> str:
+    """Why nobody computed this (an engine that gives zeros, say), or "". known: image scores of good frames.
+
+    No picture of a sensor gives one value, to the last bit, at every judged pixel, unless the model cuts its scores off there;
+    then good frames of the card scored that very value. The same goes for a score of exactly 0 where there is no map.
+    """
+    scores = anomaly_map.scores
+    if scores is None:
+        value, what = anomaly_map.image_score, "scored a frame"
+        is_dead = value == 0.0
+    else:
+        seen = scores[judged]
+        value, what = float(seen[0]), f"gave the map's {seen.size} judged pixels all the value"
+        is_dead = seen.size >= _LEAST_PIXELS and float(seen.min()) == float(seen.max())
+    if value is None or not is_dead or any(abs(score - value) <= _SAME * abs(value) for score in known):
+        return ""
+    return f"the engine {what} {value:g}, which no good frame of the card did: is it dead? Restart the station, run lineclear doctor"
 
 
 def smooth(scores: MapF32, judged: MaskBool, rule: ScoreRule) -> MapF32:
@@ -65,6 +108,14 @@ def smooth(scores: MapF32, judged: MaskBool, rule: ScoreRule) -> MapF32:
     if not whole:
         smoothed[~judged] = 0.0
     return np.asarray(smoothed, np.float32)
+
+
+def measured(anomaly_map: AnomalyMap, judged: MaskBool, rule: ScoreRule) -> tuple[MapF32 | None, float | None]:
+    """(the smoothed map, the image score) of a map without `fault`; the first is None where the bundle gives no map."""
+    if anomaly_map.scores is None:
+        return None, anomaly_map.image_score
+    smoothed = smooth(anomaly_map.scores, judged, rule)
+    return smoothed, image_score(smoothed, judged, rule, anomaly_map.image_score)
 
 
 def image_score(smoothed: MapF32, judged: MaskBool, rule: ScoreRule, graph_score: float | None = None) -> float:

@@ -45,11 +45,13 @@ class ReasonCode(str, Enum):
     FRAME_LOST = "frame_lost"
     FRAME_TIMEOUT = "frame_timeout"
     FRAME_INVALID = "frame_invalid"
+    FRAME_FROZEN = "frame_frozen"
     NOT_REGISTERED = "not_registered"
     CARD_MISSING = "card_missing"
     CARD_STALE = "card_stale"
     RECIPE_INVALID = "recipe_invalid"
     ENGINE_FAULT = "engine_fault"
+    PARITY_FAILED = "parity_failed"
     MAP_INVALID = "map_invalid"
     OVERRUN = "overrun"
     CLOCK = "clock"
@@ -61,6 +63,7 @@ class ReasonCode(str, Enum):
     DISK_LOW = "disk_low"
     CHALLENGE_MISSING = "challenge_missing"
     CHALLENGE_FAILED = "challenge_failed"
+    SAFE_MODE = "safe_mode"
     INTERNAL = "internal"
 
 
@@ -168,11 +171,12 @@ class Alignment:
 class AnomalyMap:
     """Raw scores of one bundle on its own grid: float32 HxW, higher is worse, never rescaled per image.
 
-    map_to_reference: homography from map pixels to reference pixels (the map keeps the model's resolution: see
-    docs/decisions). image_score: the graph's own image score, for families whose score is no reduction of the map.
+    scores: None of a family that gives no map; then `image_score` is all there is. map_to_reference: homography from map
+    pixels to reference pixels (the map keeps the model's resolution: see docs/decisions). image_score: the graph's own
+    image score, for families whose score is no reduction of the map.
     """
 
-    scores: MapF32
+    scores: MapF32 | None
     map_to_reference: Homography
     bundle: str
     image_score: float | None = None

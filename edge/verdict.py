@@ -2,7 +2,9 @@
 
 No other module constructs `Outcome.PASS`, `Outcome.FAIL` or `ClearanceOutcome.CLEAR` (a test walks the source for that).
 PASS is given only to a map that is finite wherever it is judged, of a frame whose alignment is trusted, with something
-left to judge, and a score that is at or below a finite threshold. Everything else is FAIL or UNDECIDED with a reason.
+left to judge, and a score that is at or below a finite threshold. A family without a map must give the score itself, and
+then only that is asked. Nor is what no working engine gives: one value everywhere, or a score of exactly 0, where no good
+frame of the card scored so. Everything else is FAIL or UNDECIDED with a reason.
 """
 
 from __future__ import annotations
@@ -57,25 +59,35 @@ def judge(
     *,
     frame_size_wh: tuple[int, int],
     smoothed: MapF32 | None = None,
+    known: Sequence[float] | None = None,
 ) -> Judgement:
     """Decide one frame. Never raises for what a frame, an engine or an alignment can get wrong: that is UNDECIDED.
 
     judged: bool HxW of the map, True where neither masked nor outside the frame. FAIL if the image score is above
     limits.image_threshold; a score that equals it passes, so that the good frame that set a threshold by its maximum
-    does. smoothed: `scoring.smooth(anomaly_map.scores, judged, rule)`, where the caller has it already.
+    does. smoothed: `scoring.smooth(anomaly_map.scores, judged, rule)`, where the caller has it already. known: the image scores
+    of the card's good frames, None where there is no card: then a dead engine is not told from a clean frame.
 
     Regions, of a FAIL only, by hysteresis (as Canny has it, PAMI 1986): the pixel threshold outlines them, the image
-    threshold lets them in, so that each one is reason enough for the FAIL and noise elsewhere is not listed.
+    threshold lets them in, so that each one is reason enough for the FAIL and noise elsewhere is not listed. Without a map
+    there are none: nobody can say where.
     """
     if not alignment.trusted or abs(float(np.linalg.det(alignment.frame_to_reference))) < _SINGULAR:
         return not_registered(alignment, limits)
-    if not all(math.isfinite(limit) for limit in (limits.image_threshold, limits.pixel_threshold, limits.min_area_px)):
+    levels = (limits.image_threshold, limits.pixel_threshold or 0.0, limits.min_area_px)
+    if not all(math.isfinite(level) for level in levels):
         return undecided(ReasonCode.RECIPE_INVALID, "a threshold is not a finite number")
-    problem = scoring.fault(anomaly_map, judged, rule)
-    if not problem and smoothed is None:
-        smoothed = scoring.smooth(anomaly_map.scores, judged, rule)
-    if problem or smoothed is None:
+    if problem := scoring.fault(anomaly_map, judged, rule):
         return undecided(ReasonCode.MAP_INVALID, problem, limits)
+    if known is not None and (dead := scoring.lifeless(anomaly_map, judged, known)):
+        return undecided(ReasonCode.ENGINE_FAULT, dead, limits)
+    if anomaly_map.scores is None:
+        return _by_score(anomaly_map.image_score, limits)
+    if limits.pixel_threshold is None:
+        detail = "the card has no pixel threshold, but the bundle gives a map: take new thresholds"
+        return undecided(ReasonCode.RECIPE_INVALID, detail, limits)
+    if smoothed is None:
+        smoothed = scoring.smooth(anomaly_map.scores, judged, rule)
     score = scoring.image_score(smoothed, judged, rule, anomaly_map.image_score)
     highest, at = scoring.peak(smoothed, judged)
     if not (math.isfinite(score) and math.isfinite(highest)):
@@ -88,10 +100,18 @@ def judge(
         if rule.kind != "graph":
             found = tuple(region for region in found if region.peak > limits.image_threshold)
     if failed and not found:
-        level = _level_below(highest, limits)
+        level = _level_below(highest, limits.pixel_threshold, limits.image_threshold)
         found = (regions.region_at(smoothed, judged, level, at, geometry),)
     outcome = Outcome.FAIL if failed else Outcome.PASS
     return Judgement(outcome, None, score, limits.image_threshold, limits.pixel_threshold, found)
+
+
+def _by_score(score: float | None, limits: Limits) -> Judgement:
+    """The verdict of a score that no map is behind."""
+    if score is None or not math.isfinite(score):
+        return undecided(ReasonCode.MAP_INVALID, f"the image score is {score}", limits)
+    outcome = Outcome.FAIL if score > limits.image_threshold else Outcome.PASS
+    return Judgement(outcome, None, score, limits.image_threshold)
 
 
 def vote(judgements: Sequence[Judgement], rule: VoteRule) -> tuple[Outcome, Reason | None]:
@@ -138,7 +158,7 @@ def recorded(
     return Judgement(Outcome(outcome), reason, score, threshold, None, tuple(regions))
 
 
-def _level_below(highest: float, limits: Limits) -> float:
+def _level_below(highest: float, *levels: float) -> float:
     """What outlines the peak of a FAIL that has no region large enough: the operator always sees where."""
-    below = [level for level in (limits.pixel_threshold, limits.image_threshold) if level < highest]
+    below = [level for level in levels if level < highest]
     return float(np.nextafter(np.float32(max(below)), np.float32(np.inf))) if below else highest

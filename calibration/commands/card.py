@@ -126,7 +126,8 @@ def _entry_line(entry: Entry) -> str:
     card, what = entry.card, "no card"
     if card is not None:
         same = "" if entry.takes_over else "same card: "
-        what = f"{same}{card.method} of {card.frames}: {card.image_threshold:.4g} / {card.pixel_threshold:.4g}"
+        pixel = "no map" if card.pixel_threshold is None else f"{card.pixel_threshold:.4g}"
+        what = f"{same}{card.method} of {card.frames}: {card.image_threshold:.4g} / {pixel}"
     back = f" (back to {entry.restored_from:04d})" if entry.restored_from else ""
     return f"{mark} {entry.version:04d}  {entry.when:%Y-%m-%d %H:%M}  {what}  {entry.who}: {entry.why}{back}{problem}\n"
 

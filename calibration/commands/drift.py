@@ -7,11 +7,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.terminal import one_line, say, say_json
+from edge.cli.terminal import BAD_USE, one_line, say, say_json
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from calibration.drift import DriftReport, Readings
+    from calibration.drift.readings import Span
     from edge.recipe import Recipe
 
 SUMMARY = "do the thresholds still fit? is the camera moving, getting dark or soft?"
@@ -25,13 +26,18 @@ it jump), and where frames are kept their light and focus. Says what to do, with
 Frames come from the station's archive (--config or --archive), from results that were written down (--results: one JSON
 document a line), or from a folder (--images). docs/drift.md explains the tests and their limits.
 
-exit status: 0 nothing to do, 1 something to do, 2 too little data to say, 3 bad use
+With --config and --all, every view of the station with the product that is in force; --keep leaves the outcome in
+STATE_DIR/checks/drift.json for the station and its alarms. That is what the timer lineclear-drift@ runs.
+
+exit status: 0 nothing to do, 1 something to do, 2 too little data to say, 3 bad use, or a view that cannot be looked at
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
-    parser.add_argument("--recipe", required=True, type=Path, metavar="RECIPE")
+    parser.add_argument("--recipe", type=Path, metavar="RECIPE", help="the recipe of one view")
+    parser.add_argument("--all", action="store_true", help="every view of --config, with the product in force")
+    parser.add_argument("--keep", action="store_true", help="with --all: keep the outcome for the station and its alarms")
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="the station's config: its archive is read")
     parser.add_argument("--archive", type=Path, metavar="DIR", help="an archive's folder")
     parser.add_argument("--results", type=Path, metavar="FILE", help="published results, one JSON document a line")
@@ -50,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
     from calibration.drift import DriftSettings, judge_drift
     from edge.recipe import load_recipe
 
+    if args.all:
+        return _run_all(args)
+    if args.keep:
+        raise ConfigError("goes with --all", where="--keep", remedy="write --config CONFIG --all --keep")
+    if args.recipe is None:
+        raise ConfigError("is missing", where="--recipe", remedy="name a recipe, or write --config CONFIG --all")
     recipe = load_recipe(args.recipe)
     report = judge_drift(_readings(args, recipe), recipe.card, recipe.view, DriftSettings())
     if args.json:
@@ -57,6 +69,33 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(describe(report))
     return STATUS[report.status]
+
+
+def _run_all(args: argparse.Namespace) -> int:
+    from calibration.drift.outcome import checkup_of
+    from calibration.drift.settings import DriftSettings
+    from calibration.drift.station import look_at_station
+    from edge.checkup import write_checkup
+    from edge.cli.progress import Meter
+    from edge.config import load_config
+
+    others = [name for name in ("recipe", "archive", "results", "images") if getattr(args, name) is not None]
+    if args.config is None or others:
+        raise ConfigError("goes with --config alone", where="--all", remedy="write --config CONFIG --all")
+    config = load_config(args.config)
+    with Meter("reading", quiet=args.json) as meter:
+        views = look_at_station(config, _span(args), DriftSettings(), meter)
+    checkup = checkup_of(views, datetime.now(timezone.utc))
+    if args.keep:
+        write_checkup(Path(config.state_dir), checkup)
+    if args.json:
+        documents = [document(drift.report) for drift in views if drift.report is not None]
+        say_json({**checkup.document(), "views": documents})
+    else:
+        for drift in views:
+            report = one_line(drift.summary()) + "\n" if drift.report is None else describe(drift.report)
+            say(f"{drift.view}:\n{report}" if drift.report is not None else report)
+    return {"ok": 0, "attention": 1, "unknown": 2, "failed": BAD_USE}[checkup.outcome.value]
 
 
 def describe(report: DriftReport) -> str:
@@ -99,7 +138,7 @@ def document(report: DriftReport) -> dict[str, object]:
 
 
 def _readings(args: argparse.Namespace, recipe: Recipe) -> Readings:
-    from calibration.drift import Span, from_archive, from_folder, from_results
+    from calibration.drift import from_archive, from_folder, from_results
     from calibration.station import setting
     from edge.archive import ArchiveReader
     from edge.cameras.folder import good_images
@@ -109,12 +148,7 @@ def _readings(args: argparse.Namespace, recipe: Recipe) -> Readings:
     given = [name for name in ("config", "archive", "results", "images") if getattr(args, name) is not None]
     if len(given) != 1:
         raise ConfigError("give one of --config, --archive, --results, --images", where=where, remedy="see --help")
-    if args.days is not None and not 0 < args.days < 36_500:
-        raise ConfigError(f"must be above 0, got {args.days:g}", where="--days", remedy="write the number of days")
-    if args.group < 1:
-        raise ConfigError(f"must be at least 1, got {args.group}", where="--group", remedy="write the number of frames")
-    since = None if args.days is None else datetime.now(timezone.utc) - timedelta(days=args.days)
-    span = Span(since, args.group)
+    span = _span(args)
     with Meter("reading") as meter:
         if args.images is not None:
             good_images(args.images)  # said before an engine is opened for nothing
@@ -124,6 +158,17 @@ def _readings(args: argparse.Namespace, recipe: Recipe) -> Readings:
             return from_results(args.results, recipe, span)
         folder = args.archive or archive_of(args.config)
         return from_archive(ArchiveReader(folder), recipe, span, progress=meter)
+
+
+def _span(args: argparse.Namespace) -> Span:
+    from calibration.drift.readings import Span
+
+    if args.days is not None and not 0 < args.days < 36_500:
+        raise ConfigError(f"must be above 0, got {args.days:g}", where="--days", remedy="write the number of days")
+    if args.group < 1:
+        raise ConfigError(f"must be at least 1, got {args.group}", where="--group", remedy="write the number of frames")
+    since = None if args.days is None else datetime.now(timezone.utc) - timedelta(days=args.days)
+    return Span(since, args.group)
 
 
 def archive_of(config: Path) -> Path:

@@ -29,7 +29,8 @@ Step = Callable[[str], None]
 class Seen:
     """One configuration's view of all frames; lists run along the labelled frames.
 
-    maps: numbers in the store, None where undecided. good_*: of the good frames that could be used, pixels pooled.
+    maps: numbers in the store, None where undecided and where the bundle gives no map. good_*: of the good frames that
+    could be used, pixels pooled.
     """
 
     scores: list[float | None] = field(default_factory=list)
@@ -130,11 +131,13 @@ def _take_good(sample: Sample, viewer: Viewer, collected: Collected, stride: int
     looks = viewer.look(image) if image is not None and not reason else {}
     for configuration, seen in collected.seen.items():
         look = looks.get(configuration, Look(None, reason))
-        if look.score is None or look.smoothed is None or look.judged is None:
+        if look.score is None or look.judged is None:
             seen.good_refused.append((sample.name, look.refusal))
             continue
-        pixels = look.smoothed[look.judged]
         seen.good_scores.append(look.score)
+        if look.smoothed is None:
+            continue
+        pixels = look.smoothed[look.judged]
         seen.good_pixels.append(pixels if stride == 1 else np.append(pixels[::stride], pixels.max()))
     if picture:
         collected.pictures.setdefault(picture, sample.name)
@@ -153,7 +156,7 @@ def _take_labelled(sample: Sample, viewer: Viewer, collected: Collected) -> None
         look = looks.get(configuration, Look(None, reason))
         seen.scores.append(look.score)
         seen.refusals.append(look.refusal)
-        if image is None or look.score is None:
+        if image is None or look.smoothed is None:
             seen.maps.append(None)
         else:
             size_wh = (image.shape[1], image.shape[0])

@@ -35,13 +35,15 @@ _NO_INTERVALS = PixelIntervals(None, None, None, None)
 @dataclass(frozen=True)
 class Asked:
     """What is to be computed. methods: for the thresholds. fixed: levels that are given, such as the card's. rounds: of
-    the bootstrap, 0 for no intervals. in_map_units: False where the graph gives the image score.
+    the bootstrap, 0 for no intervals. in_map_units: False where the graph gives the image score. has_map: False where the
+    bundle gives no map: no figure of pixels, no pixel threshold.
     """
 
     methods: tuple[Method, ...]
     fixed: tuple[Level, ...] = ()
     rounds: int = 500
     in_map_units: bool = True
+    has_map: bool = True
 
 
 def row_of(
@@ -55,7 +57,9 @@ def row_of(
     """The figures of one configuration. bad: by frame. known: False for a bad frame whose pixels nobody labelled."""
     seen = collected.seen[measured_as]
     pixels = _pixel_set(seen, collected, known)
-    pooled = np.concatenate(seen.good_pixels) if seen.good_pixels else np.empty(0, np.float32)
+    pooled = np.concatenate(seen.good_pixels) if seen.good_pixels else None
+    if pooled is None and asked.has_map:
+        pooled = np.empty(0, np.float32)
     taken = (*asked.fixed, *levels(seen.good_scores, pooled, asked.methods, asked.in_map_units))
     methods = tuple(_method(level, bad, seen.scores, pixels) for level in taken)
     chosen = best_method(methods)
@@ -106,9 +110,10 @@ def _pixel_set(seen: Seen, collected: Collected, known: Sequence[bool]) -> Pixel
 
 
 def _method(level: Level, bad: Sequence[bool], scores: Sequence[float | None], pixels: PixelSet | None) -> MethodRow:
-    if level.image is None or level.pixel is None:
+    if level.image is None:
         return MethodRow(level)
-    return MethodRow(level, tally_of(bad, scores, level.image), pixels.iou(level.pixel) if pixels else None)
+    iou = pixels.iou(level.pixel) if pixels and level.pixel is not None else None
+    return MethodRow(level, tally_of(bad, scores, level.image), iou)
 
 
 def _auroc(bad: Sequence[bool], scores: Sequence[float | None], rounds: int) -> Figure:

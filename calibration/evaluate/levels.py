@@ -24,6 +24,7 @@ class Level:
     """The thresholds of one method: a frame fails above `image`, a pixel is outlined above `pixel`.
 
     kind: of the method, or `card`. name: with its parameter. refused: why there are no thresholds, "" where there are.
+    pixel: None also where the bundle gives no map.
     """
 
     kind: str
@@ -44,8 +45,10 @@ class Options:
     picture_bytes: int = 12_000_000
 
 
-def levels(scores: Sequence[float], pixels: MapF32, methods: Sequence[Method], in_map_units: bool) -> tuple[Level, ...]:
-    """One level for each method. scores, pixels: of the good frames, in the configuration that is to be judged."""
+def levels(scores: Sequence[float], pixels: MapF32 | None, methods: Sequence[Method], in_map_units: bool) -> tuple[Level, ...]:
+    """One level for each method. scores, pixels: of the good frames, in the configuration that is to be judged; no pixels
+    where the bundle gives no map.
+    """
     return tuple(_level(scores, pixels, method, in_map_units) for method in methods)
 
 
@@ -54,7 +57,7 @@ def card_level(card: ThresholdCard) -> Level:
     return Level(CARD, f"card ({card.method})", card.image_threshold, card.pixel_threshold)
 
 
-def _level(scores: Sequence[float], pixels: MapF32, method: Method, in_map_units: bool) -> Level:
+def _level(scores: Sequence[float], pixels: MapF32 | None, method: Method, in_map_units: bool) -> Level:
     kind, name = str(method.kind), str(method)
     if len(scores) < MIN_FRAMES:
         return Level(kind, name, refused=f"{len(scores)} usable good frames; it takes at least {MIN_FRAMES}")
@@ -62,4 +65,4 @@ def _level(scores: Sequence[float], pixels: MapF32, method: Method, in_map_units
         taken = take_levels(np.array(scores, np.float64), pixels, method, in_map_units=in_map_units)
     except ConfigError as error:
         return Level(kind, name, refused=error.message)
-    return Level(kind, name, float(taken.image), float(taken.pixel))
+    return Level(kind, name, float(taken.image), None if taken.pixel is None else float(taken.pixel))

@@ -24,7 +24,7 @@ class Look:
     """What one configuration saw of one frame.
 
     score: None where the station would answer UNDECIDED; refusal says why. smoothed, judged: float32 and bool HxW of the
-    map, None with the score. frame_to_reference: the alignment that was used.
+    map, None with the score, smoothed also where the bundle gives no map. frame_to_reference: the alignment that was used.
     """
 
     score: float | None
@@ -91,11 +91,13 @@ class Viewer:
 
     def _post(self, plain: Measurement, alignment: Alignment) -> Look:
         """The map of a frame without masks, with the masked pixels set aside."""
-        if plain.smoothed is None:
+        if plain.fault:
             return Look(None, plain.fault)
         judged = plain.judged & self._masked.judged_area
         if not judged.any():
             return Look(None, "nothing is left to judge: masks and the frame's border cover the whole map")
+        if plain.smoothed is None:
+            return Look(plain.score, "", None, judged, alignment.frame_to_reference)
         score = scoring.image_score(plain.smoothed, judged, self._rule, plain.anomaly_map.image_score)
         smoothed = np.where(judged, plain.smoothed, np.float32(0))
         return Look(score, "", smoothed, judged, alignment.frame_to_reference)
@@ -123,7 +125,7 @@ def _judged(pipeline: ViewPipeline, image: ImageU8) -> tuple[Look, Alignment | N
 
 def _look(measurement: Measurement, alignment: Alignment) -> Look:
     score = measurement.score
-    if measurement.smoothed is None or score is None or not np.isfinite(score):
+    if measurement.fault or score is None or not np.isfinite(score):
         return Look(None, measurement.fault or "gave a score that is no number")
     return Look(score, "", measurement.smoothed, measurement.judged, alignment.frame_to_reference)
 

@@ -23,7 +23,7 @@ def mistakes_of(
     reference: uint8, shown beside the frame. budget_bytes: of all pictures; they are made smaller to fit, or left out.
     """
     method = row.method
-    if method is None or method.level.image is None or method.level.pixel is None:
+    if method is None or method.level.image is None:
         return ()
     level = method.level.image
     verdicts = [verdict_of(shot.bad, score, level) for shot, score in zip(shots, row.scores, strict=True)]

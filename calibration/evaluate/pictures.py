@@ -23,7 +23,8 @@ _PLASMA: ImageU8 = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[None], cv2.C
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What is shown. frame, reference: uint8 RGB or grey. map: float32, reduced, NaN where not judged, None of a frame that
-    was not judged at all. truth: bool, reduced, None where nobody labelled it. image_level, pixel_level: the thresholds.
+    was not judged at all or of a bundle that gives no map. truth: bool, reduced, None where nobody labelled it.
+    image_level, pixel_level: the thresholds, the latter None where there is no map.
     """
 
     frame: ImageU8
@@ -31,7 +32,7 @@ class Scene:
     map: MapF32 | None
     truth: MaskBool | None
     image_level: float
-    pixel_level: float
+    pixel_level: float | None
 
 
 def width_for(frames: int, frame_wh: tuple[int, int], budget_bytes: int) -> int:
@@ -54,7 +55,7 @@ def panels(scene: Scene, width: int) -> tuple[tuple[str, bytes], ...]:
         shown.append(("map", _painted(scene.map, scene.image_level, size)))
     if truth is not None:
         shown.append(("truth", _white(truth)))
-    if scene.map is not None:
+    if scene.map is not None and scene.pixel_level is not None:
         found = _fitted_mask(scene.map > scene.pixel_level, size)
         shown.append(("prediction", _white(found)))
         shown.append(("overlay", _overlay(frame, scene.map, scene.image_level, truth, found)))

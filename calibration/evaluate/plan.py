@@ -133,13 +133,18 @@ def _refuse_model_images(recipe: Recipe, tests: LabelledFrames) -> None:
 
 
 def _asked(recipe: Recipe, options: Options) -> Asked:
-    return Asked(options.methods, rounds=options.rounds, in_map_units=recipe.score_rule.kind != "graph")
+    in_map_units, has_map = recipe.score_rule.kind != "graph", recipe.bundle.manifest.has_map
+    return Asked(options.methods, rounds=options.rounds, in_map_units=in_map_units, has_map=has_map)
 
 
 def _notes(recipe: Recipe, tests: LabelledFrames) -> list[str]:
     notes: list[str] = []
     manifest = recipe.bundle.manifest
-    if not manifest.masking.pre:
+    if not manifest.has_map:
+        notes.append("The bundle gives an image score and no map: there are no figures of pixels.")
+    if not manifest.masking.pre and manifest.masking.fill == "reference":
+        notes.append("Pre-masking shows the model the reference's pixels where masks lie.")
+    elif not manifest.masking.pre:
         notes.append(
             f"The model family {manifest.family} takes no mask: pre-masking keeps masked pixels out of the smoothing only."
         )

@@ -18,18 +18,18 @@ from edge.recipe.card import TailFit
 
 @dataclass(frozen=True)
 class Levels:
-    """Two thresholds with what they promise. fit: of the method extreme."""
+    """Two thresholds with what they promise. pixel: None where there is no map. fit: of the method extreme."""
 
     image: float
-    pixel: float
+    pixel: float | None
     false_alarms: FalseAlarms
     fit: TailFit | None = None
 
 
 def take_levels(
-    scores: Values, pixels: Values, method: Method, *, in_map_units: bool = True, bad: Values | None = None
+    scores: Values, pixels: Values | None, method: Method, *, in_map_units: bool = True, bad: Values | None = None
 ) -> Levels:
-    """Both thresholds from the scores and the judged pixels of the smoothed maps of good frames.
+    """Both thresholds from the scores and the judged pixels of the smoothed maps of good frames (None: there are no maps).
 
     in_map_units: False where the image score is not the map's (the graph's own). bad: scores of bad frames, which the
     method cost needs. ConfigError: scores that are no numbers, too few frames for the method, or a tail that does not fit.
@@ -37,7 +37,9 @@ def take_levels(
     rising = ordered(scores)
     fit, reading = _read(rising, method) if method.kind == "extreme" else (None, None)
     image = _image_threshold(rising, method, bad, reading)
-    pixel = pixel_threshold(pixels, method, image if in_map_units else None, frames=len(rising))
+    pixel = None
+    if pixels is not None:
+        pixel = pixel_threshold(pixels, method, image if in_map_units else None, frames=len(rising))
     alarms = false_alarms(rising, image)
     if reading is not None:
         update = {"expected": reading.expected, "low": reading.low, "high": reading.high, "interval": "bootstrap"}

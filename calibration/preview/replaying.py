@@ -24,7 +24,7 @@ __all__ = ["NotReplayableError", "Replay", "Told"]
 _MADE_BY_LIMITS: Final = (ReasonCode.CARD_MISSING.value, ReasonCode.CARD_STALE.value, ReasonCode.RECIPE_INVALID.value)
 _MADE_BY_REGISTRATION: Final = ReasonCode.NOT_REGISTERED.value
 _MADE_BY_MODEL: Final = (ReasonCode.ENGINE_FAULT.value, ReasonCode.MAP_INVALID.value, ReasonCode.FRAME_INVALID.value)
-_ONE_PIXEL: Final = ScoreRule(kind="graph", window=1)
+_BY_SCORE: Final = ScoreRule(kind="graph")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +101,12 @@ class Replay:
         return Told(self._replayed(entry, judgement, "score"), picture)
 
     def _by_score(self, score: float | None) -> Judgement:
-        """The verdict of a score alone: a map of one pixel with the score as the graph's own, in double precision."""
+        """The verdict of a score alone, in double precision, as of a family that gives no map: it cannot say where."""
         value = math.nan if score is None else score
-        single = AnomalyMap(np.zeros((1, 1), np.float32), np.eye(3), self._candidate.bundle.name, value)
+        single = AnomalyMap(None, np.eye(3), self._candidate.bundle.name, value)
         whole = np.ones((1, 1), np.bool_)
-        judgement = verdict.judge(single, _trusted(), self._limits, whole, _ONE_PIXEL, frame_size_wh=(1, 1))
-        return replace(judgement, regions=())  # where it is, one number cannot say
+        judgement = verdict.judge(single, _trusted(), self._limits, whole, _BY_SCORE, frame_size_wh=(1, 1))
+        return replace(judgement, pixel_threshold=self._limits.pixel_threshold)
 
     def _from_map(self, entry: Entry, *, approximate: bool) -> Told:
         stored = self._stored(entry)

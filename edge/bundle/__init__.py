@@ -4,6 +4,7 @@ Reading never trusts: `open_bundle` verifies every file before anything is used.
 """
 
 from edge.bundle.golden import Tensors
+from edge.bundle.graphs import GraphName, GraphSpec, GraphTensor, graph_size_wh, graphs
 from edge.bundle.manifest import (
     Crop,
     Declaration,
@@ -12,28 +13,38 @@ from edge.bundle.manifest import (
     Masking,
     ResizeRule,
     TensorSpec,
-    Tiling,
     Tolerance,
     Training,
     contract,
 )
+from edge.bundle.programs import Betas, DenoisingLoop, Noise, Step
 from edge.bundle.reading import Bundle, open_bundle
+from edge.bundle.tiling import Tiling
 from edge.bundle.writing import write_bundle
 
 __all__ = [
+    "Betas",
     "Bundle",
     "Crop",
     "Declaration",
+    "DenoisingLoop",
+    "GraphName",
+    "GraphSpec",
+    "GraphTensor",
     "Limits",
     "Manifest",
     "Masking",
+    "Noise",
     "ResizeRule",
+    "Step",
     "TensorSpec",
     "Tensors",
     "Tiling",
     "Tolerance",
     "Training",
     "contract",
+    "graph_size_wh",
+    "graphs",
     "open_bundle",
     "write_bundle",
 ]

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from edge.errors import BundleError
 
 MANIFEST, MODEL, MODEL_FP16, GOLDEN = "manifest.json", "model.onnx", "model.fp16.onnx", "golden.npz"
+STEP, STEP_FP16 = "step.onnx", "step.fp16.onnx"
 LICENCE, REFERENCE = "LICENSE", "reference.png"
 REQUIRED = (MODEL, GOLDEN, LICENCE)
 
@@ -23,10 +24,16 @@ MAX_BYTES = {
     MANIFEST: 16 * MIB,
     MODEL: 2048 * MIB - 1,
     MODEL_FP16: 2048 * MIB - 1,
+    STEP: 2048 * MIB - 1,
+    STEP_FP16: 2048 * MIB - 1,
     GOLDEN: 256 * MIB,
     LICENCE: MIB,
     REFERENCE: 256 * MIB,
 }
+
+
+# Per graph of `edge.bundle.graphs`: its float32 file and its float16 twin.
+GRAPHS = {"model": (MODEL, MODEL_FP16), "step": (STEP, STEP_FP16)}
 
 
 def check_names(names: list[str], where: str) -> None:

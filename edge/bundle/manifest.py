@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from typing_extensions import Self
 
+from edge.bundle.programs import DenoisingLoop, Program
+from edge.bundle.tiling import Tiling
 from edge.errors import BundleError, ConfigError
 from edge.schema import Closed, validate
 from edge.settings.judging import ScoreRule, Unit
@@ -83,23 +85,22 @@ class ResizeRule(Closed):
 
 
 class Masking(Closed):
-    """pre: the graph takes `keep` and masks before the map. post: the map may be masked after it."""
+    """How what is not to be judged is kept out of the score.
+
+    pre: the graph takes `keep` and masks before the map. post: the map may be masked after it. fill: what the graph is
+    shown there, the reference's pixels or the frame's own ("none"). A score that no map is behind is kept clear of masks
+    by `pre` or `fill` alone: without either, a recipe with masks is refused.
+    """
 
     pre: bool = False
     post: bool = True
+    fill: Literal["none", "reference"] = "none"
 
-
-class Tiling(Closed):
-    """Large frames in overlapping square tiles; lengths in model pixels."""
-
-    size: Side
-    overlap: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _advances(self) -> Self:
-        if self.overlap >= self.size:
-            raise ValueError(f"overlap must be smaller than size ({self.size})")
-        return self
+    @model_serializer(mode="wrap")
+    def _without_later_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Bundles that do not fill keep the hash, and so the name, that they had before there was a choice.
+        fields: dict[str, Any] = handler(self)
+        return {name: value for name, value in fields.items() if (name, value) != ("fill", "none")}
 
 
 class Tolerance(Closed):
@@ -135,12 +136,15 @@ class Training(Closed):
 class Declaration(Closed):
     """What an exporter declares of a model; `write_bundle` adds name and hashes and makes it a `Manifest`.
 
-    size_wh: the model's input size in pixels. colour_order and value_range: those of the training, for information (the
-    graph takes uint8 RGB and does its own normalisation). parameters: how the model was made, free but flat.
+    size_wh: the model's input size in pixels; with tiling that of the whole image, of which the graphs see tiles. inputs,
+    outputs: what the bundle takes and gives, always of size_wh (`edge.bundle.graphs` has each graph's own); without
+    `anomaly_map` it judges by its image score alone. program: how its graphs make one inference. colour_order and
+    value_range: those of the training, for information (the graph takes uint8 RGB and does its own normalisation).
+    parameters: how the model was made, free but flat.
     """
 
     family: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    program: Literal["single"] = "single"
+    program: Program = "single"
     size_wh: tuple[Side, Side]
     inputs: tuple[TensorSpec, ...] = Field(min_length=1, max_length=3)
     outputs: tuple[TensorSpec, ...] = Field(min_length=1, max_length=2)
@@ -160,13 +164,29 @@ class Declaration(Closed):
 
     @model_validator(mode="after")
     def _follows_graph_contract(self) -> Self:
+        if self.spec("image") is None:
+            raise ValueError(f"inputs must be `image`, then of {list(INPUT_NAMES[1:])} what the graph has")
         _check_contract("inputs", self.inputs, INPUT_NAMES, self.size_wh)
         _check_contract("outputs", self.outputs, OUTPUT_NAMES, self.size_wh)
         has_keep = any(spec.name == "keep" for spec in self.inputs)
         if has_keep != self.masking.pre:
             raise ValueError("masking.pre must be true exactly where the graph has the input `keep`")
-        if self.score.kind == "graph" and len(self.outputs) == 1:
+        if self.score.kind == "graph" and self.spec("image_score") is None:
             raise ValueError("score.kind `graph` needs the output `image_score`")
+        if not self.has_map and self.score.kind != "graph":
+            raise ValueError("score.kind must be `graph` where there is no output `anomaly_map`")
+        if not self.has_map and self.masking.post:
+            raise ValueError("masking.post must be false where there is no output `anomaly_map`: no map, nothing to mask")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        graph_wh = self.size_wh
+        if self.tiling is not None:
+            self.tiling.check(self.size_wh)
+            graph_wh = (self.tiling.size, self.tiling.size)
+        if isinstance(self.program, DenoisingLoop):
+            self.program.check(graph_wh)
         return self
 
     @model_validator(mode="after")
@@ -177,6 +197,11 @@ class Declaration(Closed):
         if any(isinstance(value, str) and len(value) > 2000 for value in self.parameters.values()):
             raise ValueError("a text in parameters is longer than 2000 characters")
         return self
+
+    @property
+    def has_map(self) -> bool:
+        """False for families that give an image score and cannot say where."""
+        return self.spec("anomaly_map") is not None
 
     def spec(self, name: str) -> TensorSpec | None:
         """The input or output of this name, or None."""
@@ -240,8 +265,8 @@ def parse_manifest(text: bytes, where: str) -> tuple[Manifest, str]:
 def _check_contract(key: str, specs: tuple[TensorSpec, ...], known: tuple[str, ...], size_wh: tuple[int, int]) -> None:
     names = [spec.name for spec in specs]
     ordered = [name for name in known if name in names]
-    if names != ordered or known[0] not in names:
-        raise ValueError(f"{key} must be `{known[0]}`, then of {list(known[1:])} what the graph has, got {names}")
+    if names != ordered:
+        raise ValueError(f"{key} must be of {list(known)} what the graph has, in this order, got {names}")
     for spec, expected in zip(specs, contract(size_wh, names), strict=True):
         if spec != expected:
             raise ValueError(f"{key}: the graph contract for size_wh {list(size_wh)} is `{expected}`, got `{spec}`")

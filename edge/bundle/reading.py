@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.bundle import archive, files
 from edge.bundle.golden import Tensors, unpack_golden
+from edge.bundle.graphs import GraphName, GraphSpec, graphs
 from edge.bundle.image import decode_png
 from edge.bundle.manifest import Manifest, parse_manifest
 from edge.errors import BundleError
@@ -31,13 +32,18 @@ class Bundle:
         """Family and the first 12 hex digits of the content hash."""
         return self.manifest.name
 
-    def model_path(self, precision: Precision = "float32") -> Path:
-        """Where the ONNX file of this precision is. BundleError if the bundle has none."""
-        return self.path / self._model_file(precision)
+    @property
+    def graphs(self) -> tuple[GraphSpec, ...]:
+        """The graphs that an engine opens, and what each takes and gives."""
+        return graphs(self.manifest)
 
-    def model_bytes(self, precision: Precision = "float32") -> bytes:
-        """The ONNX file, verified as it was read: load from these bytes, not from the path."""
-        return self._read(self._model_file(precision))
+    def model_path(self, precision: Precision = "float32", graph: GraphName = "model") -> Path:
+        """Where a graph's ONNX file of this precision is. BundleError if the bundle has none."""
+        return self.path / self._model_file(precision, graph)
+
+    def model_bytes(self, precision: Precision = "float32", graph: GraphName = "model") -> bytes:
+        """A graph's ONNX file, verified as it was read: load from these bytes, not from the path."""
+        return self._read(self._model_file(precision, graph))
 
     def golden(self) -> tuple[list[Tensors], list[Tensors]]:
         """Inputs and float32 outputs of every golden vector, read-only arrays by name."""
@@ -53,11 +59,11 @@ class Bundle:
         """The licence note."""
         return self._read(files.LICENCE).decode("utf-8", "replace")
 
-    def _model_file(self, precision: Precision) -> str:
-        name = files.MODEL if precision == "float32" else files.MODEL_FP16
+    def _model_file(self, precision: Precision, graph: GraphName) -> str:
+        name = files.GRAPHS[graph][0 if precision == "float32" else 1]
         if name not in self.manifest.files:
             raise BundleError(
-                f"bundle {self.name} has no {precision} model", where=str(self.path), remedy="set precision: float32"
+                f"bundle {self.name} has no {precision} {graph}", where=str(self.path), remedy="set precision: float32"
             )
         return name
 
@@ -88,12 +94,23 @@ def _open_folder(folder: Path) -> Bundle:
         raise BundleError(f"the manifest and the folder disagree about {odd[0]!r}", where=where, remedy="copy it again")
     for name, sha256 in manifest.files.items():
         files.check_hash(folder, name, files.hash_file(folder, name), sha256)
-    if manifest.tiling is not None:
-        raise BundleError("asks for tiling", where=where, remedy="this version runs whole frames only: export without")
+    _check_graphs(manifest, where)
     bundle = Bundle(folder, manifest, digest)
     bundle.golden()
     bundle.reference()
     return bundle
+
+
+def _check_graphs(manifest: Manifest, where: str) -> None:
+    """BundleError unless the bundle holds exactly its program's graphs, and float16 twins of all of them or of none."""
+    names = [spec.name for spec in graphs(manifest)]
+    single, twins = ({files.GRAPHS[name][half] for name in names} for half in (0, 1))
+    held = {name for pair in files.GRAPHS.values() for name in pair} & set(manifest.files)
+    wanted = single | twins if held & twins else single
+    if held != wanted:
+        odd = min(held ^ wanted)
+        fault = f"has {odd}, which its program does not use" if odd in held else f"its program needs {odd}"
+        raise BundleError(fault, where=where, remedy="copy the whole bundle again, or export it again")
 
 
 def _open_zip(path: Path, cache: Path | None) -> Bundle:

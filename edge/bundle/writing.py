@@ -28,23 +28,22 @@ def write_bundle(
     golden_outputs: Sequence[Tensors],
     licence: str,
     model_fp16: bytes | None = None,
+    step: bytes | None = None,
+    step_fp16: bytes | None = None,
     reference: ImageU8 | None = None,
 ) -> Bundle:
     """Write a bundle to the folder `out`, or to a zip where `out` ends in `.zip`, and open what was written.
 
     An older bundle there is replaced; anything else there is left alone and refused. golden_outputs: float32 outputs of
-    the float32 model for golden_inputs. BundleError: arrays that are not the declaration's, or a place that cannot be
-    written; then `out` is as it was.
+    the float32 graphs for golden_inputs. step: the step graph of a denoising loop, whose head is `model`. BundleError:
+    arrays or graphs that are not the declaration's, or a place that cannot be written; then `out` is as it was.
     """
-    if not model or model_fp16 == b"":
+    models = {files.MODEL: model, files.MODEL_FP16: model_fp16, files.STEP: step, files.STEP_FP16: step_fp16}
+    contents = {name: data for name, data in models.items() if data is not None}
+    if not model or b"" in contents.values():
         raise BundleError("the model is empty", where=str(out), remedy="give the bytes of an ONNX file")
-    contents = {
-        files.MODEL: model,
-        files.GOLDEN: pack_golden(declaration, golden_inputs, golden_outputs),
-        files.LICENCE: licence.encode(),
-    }
-    if model_fp16 is not None:
-        contents[files.MODEL_FP16] = model_fp16
+    contents[files.GOLDEN] = pack_golden(declaration, golden_inputs, golden_outputs)
+    contents[files.LICENCE] = licence.encode()
     if reference is not None:
         contents[files.REFERENCE] = encode_png(reference)
     manifest = Manifest.of(declaration, {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()})

@@ -6,6 +6,7 @@ threshold card no longer matches.
 
 from edge.recipe.card import CardEngine, FalseAlarms, Figures, Hashes, Histogram, Parameters, ThresholdCard, stale
 from edge.recipe.document import RecipeFile, hash_of
+from edge.recipe.parity import ParityComparison, ParityLine, ParityReport, Standing, standing
 from edge.recipe.reading import Recipe, load_recipe, versions
 from edge.recipe.transfer import Imported, Transfer, export_recipe, import_recipe
 from edge.recipe.writing import Content, rollback, save
@@ -19,8 +20,12 @@ __all__ = [
     "Histogram",
     "Imported",
     "Parameters",
+    "ParityComparison",
+    "ParityLine",
+    "ParityReport",
     "Recipe",
     "RecipeFile",
+    "Standing",
     "ThresholdCard",
     "Transfer",
     "export_recipe",
@@ -30,5 +35,6 @@ __all__ = [
     "rollback",
     "save",
     "stale",
+    "standing",
     "versions",
 ]

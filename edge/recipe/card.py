@@ -36,7 +36,7 @@ class _Grown(Closed):
         return {name: value for name, value in fields.items() if value is not None or name not in _LATER_FIELDS}
 
 
-_LATER_FIELDS = frozenset({"alpha", "rate", "miss_cost", "bad_share", "interval", "fit", "bad"})
+_LATER_FIELDS = frozenset({"alpha", "rate", "miss_cost", "bad_share", "interval", "fit", "bad", "pixel_threshold", "pixel"})
 
 
 class CardEngine(Closed):
@@ -182,19 +182,20 @@ class ThresholdCard(_Grown):
     """`card.json`. scores: the image scores of the frames, rising. sha256: of everything else on the card, so that a
     number changed by hand is noticed. before: sha256 of the card that this one replaced.
 
-    Schema 2 has more methods, the fit of a tail, and bad frames; cards of schema 1 stay readable and in force.
+    Schema 2 has more methods, the fit of a tail, and bad frames; schema 3 is of a bundle that gives no map, and so has no
+    pixel_threshold and no pixels. Cards of earlier schemas stay readable and in force.
     """
 
-    schema_version: Literal[1, 2] = Field(1, alias="schema")
+    schema_version: Literal[1, 2, 3] = Field(1, alias="schema")
     view: str
     method: MethodName
     parameters: Parameters
     image_threshold: FiniteFloat
-    pixel_threshold: FiniteFloat
+    pixel_threshold: FiniteFloat | None = None
     frames: int = Field(ge=1, le=100_000)
     scores: tuple[FiniteFloat, ...]
     image: Figures
-    pixel: Figures
+    pixel: Figures | None = None
     false_alarms: FalseAlarms
     fit: TailFit | None = None
     bad: BadFrames | None = None
@@ -216,6 +217,8 @@ class ThresholdCard(_Grown):
         later = self.method not in _FIRST_METHODS or self.fit is not None or self.bad is not None
         if self.schema_version == 1 and later:
             raise ValueError(f"schema 1 knows neither method {self.method!r} nor a fit nor bad frames")
+        if (self.pixel_threshold is None) != (self.schema_version == 3) or (self.pixel is None) != (self.schema_version == 3):
+            raise ValueError("a card has a pixel threshold and pixels, or is of schema 3 and has neither")
         sealing = bool(info.context and info.context.get("sealing"))
         if not sealing and self.sha256 != self.content_hash():
             raise ValueError("the card was changed after it was made: take new thresholds, or restore the file")

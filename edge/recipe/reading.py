@@ -12,6 +12,8 @@ from edge.bundle.image import decode_png
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe.card import Hashes, ThresholdCard
 from edge.recipe.document import RecipeFile, hash_of
+from edge.recipe.parity import FILE as PARITY
+from edge.recipe.parity import MAX_PARITY_BYTES, ParityReport
 from edge.schema import load_yaml, read_json, validate
 from edge.settings.judging import MaskPolygon, MasksFile, ScoreRule
 from edge.settings.registration import RegistrationSettings
@@ -28,6 +30,7 @@ _RESTORE = "restore it from a backup, roll back to another version, or make the 
 @dataclass(frozen=True, eq=False)
 class Recipe:
     """One version of a recipe, loaded. reference: uint8 HxWx3 RGB or HxW, read-only. card: None before thresholds exist.
+    parity: how engines compared with the float32 model, None where nobody kept that.
 
     reference_to_model: homography from the reference's pixels to those of the image that the bundle was built on.
     """
@@ -41,6 +44,7 @@ class Recipe:
     card: ThresholdCard | None
     reference_to_model: Homography
     hashes: Hashes
+    parity: ParityReport | None = None
 
     @property
     def name(self) -> str:
@@ -97,6 +101,7 @@ def load_recipe(path: Path, version: int | None = None, *, view: str | None = No
         document = load_yaml(RecipeFile, folder / DOCUMENT)
         masks = load_yaml(MasksFile, folder / MASKS).masks
         card = _card(folder / CARD)
+        parity = read_parity(folder)
     except ConfigError as error:
         raise RecipeError(error.message, where=error.where, remedy=error.remedy or _RESTORE) from None
     if view is not None and document.view != view:
@@ -114,6 +119,7 @@ def load_recipe(path: Path, version: int | None = None, *, view: str | None = No
         card=card,
         reference_to_model=document.homography(),
         hashes=_hashes(document, masks, bundle),
+        parity=parity,
     )
 
 
@@ -152,6 +158,12 @@ def _known(path: Path) -> str:
 
 def _card(path: Path) -> ThresholdCard | None:
     return validate(ThresholdCard, read_json(path, MAX_CARD_BYTES), str(path)) if path.exists() else None
+
+
+def read_parity(folder: Path) -> ParityReport | None:
+    """The parity report of a version's folder, None if there is none. ConfigError: damaged, or changed by hand."""
+    path = folder / PARITY
+    return validate(ParityReport, read_json(path, MAX_PARITY_BYTES), str(path)) if path.exists() else None
 
 
 def _reference(path: Path, document: RecipeFile) -> ImageU8:

@@ -139,7 +139,8 @@ def import_recipe(
         kept = challenge if challenge.is_dir() else None
         if trace is not None:
             trace(str(out), signed.who, signed.why, _in_force(out), _brought(recipe, file))
-        version = save(out, Content(document, recipe.bundle, recipe.reference, recipe.masks, recipe.card, kept))
+        content = Content(document, recipe.bundle, recipe.reference, recipe.masks, recipe.card, kept, recipe.parity)
+        version = save(out, content)
         return Imported(out, version, recipe.view, recipe.product, recipe.card is not None)
 
 

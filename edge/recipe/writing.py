@@ -23,6 +23,8 @@ from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe import reading
 from edge.recipe.card import ThresholdCard
 from edge.recipe.document import RecipeFile
+from edge.recipe.parity import FILE as PARITY
+from edge.recipe.parity import ParityReport
 from edge.schema import Closed, load_yaml
 from edge.settings.judging import MaskPolygon, MasksFile
 from edge.types import ImageU8
@@ -34,7 +36,8 @@ _NEW = ".new-"
 class Content:
     """Everything that a version holds. The document's bundle and reference fields are filled in by `save`.
 
-    challenge: a folder of challenge frames to take over, if there is one.
+    challenge: a folder of challenge frames to take over, if there is one. parity: None takes over the report of the version
+    in force, where that is of the same bundle: no other change of a recipe makes a failed comparison go away.
     """
 
     document: RecipeFile
@@ -43,6 +46,7 @@ class Content:
     masks: tuple[MaskPolygon, ...] = ()
     card: ThresholdCard | None = None
     challenge: Path | None = None
+    parity: ParityReport | None = None
 
 
 def save(path: Path, content: Content, expected: int | None = None) -> int:
@@ -83,8 +87,8 @@ def rollback(path: Path, version: int, *, who: str, why: str) -> int:
     update = {"created_by": who, "created_at": datetime.now(timezone.utc), "why": why, "restored_from": version}
     document = RecipeFile.model_validate({**old.document.model_dump(by_alias=True), **update})
     challenge = old.folder / reading.CHALLENGE
-    content = Content(document, old.bundle, old.reference, old.masks, old.card, challenge if challenge.is_dir() else None)
-    return save(path, content)
+    kept = challenge if challenge.is_dir() else None
+    return save(path, Content(document, old.bundle, old.reference, old.masks, old.card, kept, old.parity))
 
 
 def _write_version(path: Path, number: int, content: Content) -> None:
@@ -102,13 +106,23 @@ def _write_version(path: Path, number: int, content: Content) -> None:
     _write(folder / reading.REFERENCE, image)
     _write(folder / reading.MASKS, _yaml(masks, "Corners in 0..1 of the reference's width and height."))
     if content.card is not None:
-        card = content.card.model_dump(mode="json", by_alias=True)
-        _write(folder / reading.CARD, (json.dumps(card, indent=1, allow_nan=False) + "\n").encode())
+        _write(folder / reading.CARD, _json(content.card))
+    parity = content.parity or _parity_in_force(path, content.bundle)
+    if parity is not None:
+        _write(folder / PARITY, _json(parity))
     if content.challenge is not None:
         _copy_folder(content.challenge, folder / reading.CHALLENGE)
     _sync(folder)
     os.rename(folder, reading.version_folder(path, number))
     _sync(path / reading.VERSIONS)
+
+
+def _parity_in_force(path: Path, bundle: Bundle) -> ParityReport | None:
+    try:
+        found = reading.read_parity(reading.version_folder(path, reading.current_version(path)))
+    except (ConfigError, RecipeError):
+        return None  # no version yet, or a damaged one, which the new version mends
+    return found if found is not None and found.bundle_hash == bundle.content_hash else None
 
 
 def _reference_png(path: Path, content: Content) -> bytes:
@@ -219,6 +233,10 @@ def _yaml(model: Closed, comment: str) -> bytes:
     data = model.model_dump(mode="json", by_alias=True)
     text = yaml.dump(data, Dumper=_NoAliases, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
     return f"# {comment}\n{text}".encode()
+
+
+def _json(model: Closed) -> bytes:
+    return (json.dumps(model.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n").encode()
 
 
 class _NoAliases(yaml.SafeDumper):

@@ -33,6 +33,12 @@ def declared(**changes: Any) -> Declaration:
     return Declaration(**{**fields, **changes})
 
 
+def mapless(**changes: Any) -> Declaration:
+    """A family that gives an image score and cannot say where."""
+    fields: dict[str, Any] = {"outputs": contract(changes.get("size_wh", SIZE_WH), ["image_score"])}
+    return declared(**{**fields, "score": {"kind": "graph"}, "masking": {"post": False}, **changes})
+
+
 def random_inputs(declaration: Declaration, seed: int = 0) -> Arrays:
     random = np.random.default_rng(seed)
     limits = {"image": 256, "reference": 256, "keep": 2}

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import Tiling, contract, open_bundle
+from edge.bundle import Declaration, DenoisingLoop, Manifest, Tiling, contract, open_bundle
 from edge.errors import BundleError
-from tests.bundle.samples import SIZE_WH, declared, flat_outputs, random_inputs, rename_manifest, tree, write, zipped
+from tests.bundle.samples import SIZE_WH, declared, flat_outputs, mapless, random_inputs, rename_manifest, tree, write, zipped
 
 
 @pytest.mark.parametrize("name", ["front", "front.zip"])
@@ -268,10 +268,62 @@ def test_forged_content_under_its_right_hash_is_refused_when_opened(tmp_path: Pa
         open_bundle(folder)
 
 
-def test_tiled_bundle_is_refused_until_someone_runs_tiles(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="tiling"):
-        write(tmp_path / "b", declared(tiling=Tiling(size=16, overlap=4)))
+def test_tiled_bundle_is_the_whole_images_to_everyone_but_its_graph(tmp_path: Path) -> None:
+    bundle = write(tmp_path / "b", declared(tiling=Tiling(size=16, overlap=4)))
+    assert bundle.golden()[0][0]["image"].shape == (1, SIZE_WH[1], SIZE_WH[0], 3)
+    assert [tensor.shape for tensor in bundle.graphs[0].inputs] == [(1, 16, 16, 3)]
+
+
+LOOP = DenoisingLoop.seeded(SIZE_WH, timesteps=(20, 10, 0), start=30, weight=1.5)
+
+
+def test_a_loop_has_two_graphs_in_four_files(tmp_path: Path) -> None:
+    declaration = declared(program=LOOP, inputs=contract(SIZE_WH, ["image", "keep"]), masking={"pre": True})
+    bundle = write(tmp_path / "b", declaration, model_fp16=b"h16", step=b"s32", step_fp16=b"s16")
+    assert [graph.name for graph in bundle.graphs] == ["step", "model"]
+    step, head = bundle.graphs
+    assert [str(each) for each in step.inputs[-2:]] == ["t: float32 [1]", "coef: float32 [6]"]
+    assert [each.name for each in head.inputs] == ["image", "keep", "reconstruction"]
+    assert bundle.model_bytes("float32", "step") == b"s32"
+    assert bundle.model_bytes("float16", "step") == b"s16"
+    assert bundle.model_bytes("float16") == b"h16"
+    assert open_bundle(bundle.path).manifest.program == LOOP
+
+
+@pytest.mark.parametrize(
+    ("declaration", "models", "named"),
+    [
+        (declared(program=LOOP), {}, "needs step.onnx"),
+        (declared(program=LOOP), {"step": b"s", "step_fp16": b"s"}, "needs model.fp16.onnx"),
+        (declared(program=LOOP), {"step": b"s", "model_fp16": b"s"}, "needs step.fp16.onnx"),
+        (declared(), {"step": b"s"}, "has step.onnx, which its program does not use"),
+        (declared(program=LOOP), {"step": b""}, "the model is empty"),
+    ],
+)
+def test_graphs_that_are_not_the_programs_are_refused(
+    tmp_path: Path, declaration: Declaration, models: dict[str, bytes], named: str
+) -> None:
+    with pytest.raises(BundleError, match=named):
+        write(tmp_path / "b", declaration, **models)
     assert os.listdir(tmp_path) == []
+
+
+def test_names_of_bundles_from_before_programs_and_tiles_are_as_they_were() -> None:
+    files = {"LICENSE": "1" * 64, "golden.npz": "2" * 64, "model.onnx": "3" * 64}
+    scored = declared(
+        inputs=contract(SIZE_WH, ["image", "keep"]),
+        outputs=contract(SIZE_WH, ["anomaly_map", "image_score"]),
+        masking={"pre": True},
+        score={"kind": "graph"},
+    )
+    names = [Manifest.of(each, files).name for each in (declared(), scored)]
+    assert names == ["variation-b8ea0a180c7d", "variation-c160856a2007"]  # as the first version wrote them
+
+
+def test_a_bundle_without_a_map_opens(tmp_path: Path) -> None:
+    bundle = write(tmp_path / "b", mapless(masking={"post": False, "fill": "reference"}))
+    assert not bundle.manifest.has_map
+    assert bundle.manifest.masking.fill == "reference"
 
 
 def test_zip_of_the_whole_folder_opens_too(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import open_bundle
+from edge.bundle import DenoisingLoop, open_bundle
 from edge.bundle.golden import unpack_golden
 from edge.bundle.image import decode_png, encode_png
 from edge.bundle.manifest import content_hash, name_of, parse_manifest
 from edge.errors import BundleError
-from tests.bundle.samples import declared, random_inputs, rename_manifest, tree, write, zipped
+from tests.bundle.samples import declared, mapless, random_inputs, rename_manifest, tree, write, zipped
 
 DICTIONARY = [
     b"PK\x01\x02",
@@ -149,12 +149,24 @@ def paths(data: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+LOOP = DenoisingLoop.seeded((16, 16), timesteps=(20, 10, 0), start=30, weight=1.5)
+FORGED = {
+    "single": (declared(crop={"left": 0, "top": 0, "right": 1, "bottom": 1}), {}),
+    "loop in tiles, no map": (
+        mapless(program=LOOP, tiling={"size": 16, "overlap": 4}, masking={"post": False, "fill": "reference"}),
+        {"step": b"step"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
 @given(st.data())
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_forged_manifest_with_a_matching_name(tmp_path: Path, data: st.DataObject) -> None:
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_forged_manifest_with_a_matching_name(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     folder = tmp_path / "b"
     if not folder.exists():
-        write(folder, declared(crop={"left": 0, "top": 0, "right": 1, "bottom": 1}))
+        declaration, models = FORGED[kind]
+        write(folder, declaration, **models)
         (tmp_path / "original.json").write_bytes((folder / "manifest.json").read_bytes())
     forged = json.loads((tmp_path / "original.json").read_text())
     path = data.draw(st.sampled_from(paths(forged)))

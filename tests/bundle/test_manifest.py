@@ -92,7 +92,15 @@ def test_older_manifest_without_a_newer_optional_key_keeps_its_name() -> None:
         ({"inputs": [{"name": "image", "dtype": "float32", "shape": [1, 24, 32, 3]}]}, "graph contract"),
         ({"inputs": [{"name": "image", "dtype": "uint8", "shape": [1, 3, 24, 32]}]}, "graph contract"),
         ({"outputs": [{"name": "anomaly_map", "dtype": "float32", "shape": [1, 12, 16]}]}, "graph contract"),
-        ({"outputs": [{"name": "image_score", "dtype": "float32", "shape": [1]}]}, "outputs must be `anomaly_map`"),
+        ({"outputs": [{"name": "image_score", "dtype": "float32", "shape": [1]}]}, "score.kind must be `graph`"),
+        (
+            {"outputs": [{"name": "image_score", "dtype": "float32", "shape": [1]}], "score": {"kind": "graph"}},
+            "masking.post must be false",
+        ),
+        ({"masking": {"fill": "black"}}, "masking.fill"),
+        ({"tiling": {"size": 25, "overlap": 0}}, "does not fit a model image of [32, 24]"),
+        ({"program": "double"}, "program"),
+        ({"program": {"kind": "denoising_loop"}}, "program"),
     ],
 )
 def test_wrong_manifest_is_refused_by_name(changes: dict[str, Any], named: str) -> None:
