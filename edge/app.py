@@ -12,21 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from prometheus_client import start_http_server
-
 from edge.asking import Inside
-from edge.changeover import Changeover, ProductFile, Seats, named
+from edge.changeover import Changeover, ProductFile, named
 from edge.clearance import Clearances, open_clearances
 from edge.config import StationConfig
 from edge.errors import ConfigError
 from edge.health import Health
 from edge.keeping import Keeping, connections, settling, trace_of, verdict_sink
-from edge.loop import Identity, PictureSettings, Reporter, Station
+from edge.loop import CallLimits, Identity, PictureSettings, Reporter, Station
+from edge.monitoring import Monitoring
 from edge.outside import Outside
-from edge.parts import make_engine, make_publisher
-from edge.publishers.base import Publisher
+from edge.parts import Publisher, make_publisher
 from edge.publishers.state_lock import StateLock
 from edge.views import places, setup
+from edge.watching import Parts, Watching
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +43,12 @@ class Assembly:
 
 
 @contextmanager
-def assemble(config: StationConfig, product: str | None = None, *, alone: bool = False) -> Iterator[Assembly]:
+def assemble(
+    config: StationConfig, product: str | None = None, *, alone: bool = False, watching: Watching | None = None
+) -> Iterator[Assembly]:
     """The station of `config`, running until the context ends. product: selects the recipes, else the one that was selected
-    last, else the config's. alone: nobody outside is asked or shown anything: no commands, triggers, lines, OPC UA.
+    last, else the config's. alone: nobody outside is asked or shown anything: no commands, triggers, lines, OPC UA. watching:
+    who watches over it, and whether it may judge.
 
     Raises StationBusy, OutboxError and ConfigError. A recipe or an engine that cannot be used does not stop the
     station: its view is UNDECIDED and says why. Nor does an archive or an audit log that cannot be written: alarms say so,
@@ -64,52 +66,45 @@ def assemble(config: StationConfig, product: str | None = None, *, alone: bool =
         lock = StateLock(state_dir / "station")
         lock.acquire()
         stack.callback(lock.release)
-        yield _assembled(config, state_dir, product, stack)
+        yield _assembled(config, state_dir, product, stack, watching or Watching())
 
 
-def _assembled(config: StationConfig, state_dir: Path, product: str | None, stack: ExitStack) -> Assembly:
+def _assembled(config: StationConfig, state_dir: Path, product: str | None, stack: ExitStack, watching: Watching) -> Assembly:
     identity, health = _identity(config), Health()
+    watching.begin(state_dir)
     publisher = make_publisher(config.publisher, config.station, state_dir)
     keeping = Keeping(config, state_dir, _now)
     kept = ProductFile(state_dir / "product.json")
     if product is None:
         product = kept.read() or config.product or ""
-    seats = Seats(places(config), lambda bundle: make_engine(config.engine, bundle))
+    seats = watching.seats(places(config), config.engine)
     seatings, engines = seats.all(product)
     views = tuple(setup(name, view, seatings[name]) for name, view in config.views.items())
     outside = Outside(config, publisher, state_dir, _now, identity, product)
-    witnesses = (keeping.witness, outside.witness)
-    reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses)
+    floor_bytes = config.archive.min_free_bytes if config.archive.enabled else None
+    monitoring = Monitoring(health, config.views, identity.versions, state_dir, _now, floor_bytes)
+    witnesses = (keeping.witness, outside.witness, watching.witness, monitoring.witness)
+    reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses, watching.safe_mode)
     pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
     warm_bytes = int(config.changeover.warm_engines_mb * 1e6)
-    station = Station(views, engines, publisher, health, pictures, reporter, _now, warm_bytes, verdict_sink(keeping, outside))
+    limits = CallLimits(config.supervision.engine_open_s, config.supervision.engine_call_s, watching.progress)
+    sink = verdict_sink(keeping, outside)
+    station = Station(views, engines, publisher, health, pictures, reporter, _now, warm_bytes, sink, watching.pulses, limits)
     recipes = {name: named(seating) for name, seating in seatings.items()}
-    if config.health.prometheus_port is not None:
-        _serve_metrics(config.health.prometheus_port, health, stack)
+    stack.enter_context(monitoring.serving(config.health.prometheus_port))
     stack.enter_context(keeping.archive)
-    keeping.trail.started(identity.topic, identity.versions, identity.config_hash, recipes)
-    stack.callback(keeping.trail.stopped, identity.topic, "")
+    keeping.trail.started(identity.topic, identity.versions, identity.config_hash, recipes, watching.safe_mode)
+    stack.callback(lambda: keeping.trail.stopped(identity.topic, watching.why_ending))
+    monitoring.watch(station)
     stack.enter_context(station)
     stack.enter_context(outside.lines(station))
-    others = connections(config, identity, keeping, outside)
+    others = connections(config, identity, keeping, outside, health)
     clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, others, _now))
     traces = trace_of(keeping, outside), settling(keeping, outside)
     changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, *traces)
     stack.enter_context(outside.doors(Inside(station, clearances, changeover, keeping.trail, keeping.folder)))
+    watching.attach(Parts(station, publisher, clearances, keeping.archive), health, state_dir, _now)
     return Assembly(station, clearances, changeover, publisher)
-
-
-def _serve_metrics(port: int, health: Health, stack: ExitStack) -> None:
-    try:
-        server, thread = start_http_server(port, "127.0.0.1", health.registry)
-    except OSError as error:
-        remedy = "write another port, or stop the program that has it"
-        raise ConfigError(
-            f"port {port} cannot be used ({error.strerror})", where="health.prometheus_port", remedy=remedy
-        ) from None
-    stack.callback(thread.join, 2)
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
 
 
 def hash_settings(settings: object) -> str:

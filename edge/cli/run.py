@@ -3,21 +3,123 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
 
 from edge.app import assemble
-from edge.config import load_config
+from edge.config import StationConfig, load_config
+from edge.errors import ConfigError, LineclearError
+from edge.safe_mode import ConfigWatch, LastGood, Proving
+from edge.supervision import Bomb, Notifier, Pulses, Restarts, Supervisor
+from edge.watching import Watching
 
 log = logging.getLogger(__name__)
 
+PAUSE_SLACK_S = 60.0
+
 
 def run(config_path: Path) -> int:
-    """Run the station of `config_path` in the foreground; 0 after a clean stop. Raises ConfigError, StationBusy."""
-    config = load_config(config_path)
+    """Run the station of `config_path` in the foreground; 0 after a clean stop.
+
+    A config that cannot be used: the last good one, in safe mode. ConfigError: there is none that could be; StationBusy. If a
+    part hangs the process ends with edge.supervision.HUNG, and does not return from here.
+    """
+    notifier, restarts = Notifier.from_environment(os.environ), Restarts.of(config_path, os.environ)
+    kept = LastGood.of(config_path, os.environ)
     stop = threading.Event()
+    with _signals(stop):
+        _pause(restarts.begin(), notifier, stop)
+        try:
+            try:
+                config = load_config(config_path)
+                _run(config, config_path, notifier, restarts, stop, kept)
+            except ConfigError as error:
+                config, why = _fallen_back(config_path, kept, error)
+                _run(config, config_path, notifier, restarts, stop, None, why)
+        except LineclearError as error:
+            notifier.status(f"cannot start: {error}")
+            raise
+    restarts.succeeded()
+    return 0
+
+
+def _pause(pause_s: float, notifier: Notifier, stop: threading.Event) -> None:
+    """After several starts that failed, the next one waits, and says so."""
+    if pause_s > 0:
+        log.warning("start_waits for_s=%g", pause_s)
+        notifier.status(f"waits {pause_s:g} s: the last starts failed, see the log")
+        notifier.extend(pause_s + PAUSE_SLACK_S)
+        stop.wait(pause_s)
+
+
+def _fallen_back(path: Path, last_good: LastGood, error: ConfigError) -> tuple[StationConfig, str]:
+    """The last good config, and why it is needed. ConfigError with all problems: there is none, or it is no other."""
+    try:
+        kept = last_good.load()
+    except ConfigError as nothing:
+        what = str(nothing) if last_good.path.exists() else f"none was kept in {last_good.path}"
+        problems = (*error.problems, f"there is no last good config to run in safe mode: {what}")
+        raise ConfigError(error.message, where=error.where, remedy=error.remedy, problems=problems) from None
+    if _loaded(path) == kept.config:
+        raise error
+    for problem in error.problems:
+        log.error("config_refused problem=%r", problem)
+    more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+    why = (
+        f"{error.problems[0]}{more}: nothing is judged; mend the file and restart the station, which runs with what it had "
+        f"on {kept.saved_at}"
+    )
+    log.error("safe_mode why=%r", why)
+    return kept.config, why
+
+
+def _loaded(path: Path) -> StationConfig | None:
+    try:
+        return load_config(path)
+    except ConfigError:
+        return None
+
+
+def _run(
+    config: StationConfig,
+    path: Path,
+    notifier: Notifier,
+    restarts: Restarts,
+    stop: threading.Event,
+    last_good: LastGood | None,
+    safe_mode: str = "",
+) -> None:
+    """last_good: where the config is kept once it ran well."""
+    if stop.is_set():
+        return
+    supervisor = Supervisor(Pulses(config.supervision.thread_s), notifier, Bomb())
+    supervisor.ready = restarts.succeeded
+    watching = Watching(
+        supervisor,
+        safe_mode=safe_mode,
+        proving=Proving(config, last_good, lambda: datetime.now(timezone.utc)) if last_good is not None else None,
+        config_watch=ConfigWatch(path),
+        stop=stop,
+    )
+    with supervisor:
+        with assemble(config, watching=watching) as assembly:
+            log.info("station_ready topic=%s views=%s", config.station.topic, ",".join(config.views))
+            assembly.station.run(stop)
+            if supervisor.fatal is None:
+                supervisor.stopping()
+        supervisor.leave()
+    log.info("station_stopped topic=%s", config.station.topic)
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the station to stop."""
 
     def ask_to_stop(number: int, _: FrameType | None) -> None:
         log.info("stopping signal=%s", signal.Signals(number).name)
@@ -25,11 +127,7 @@ def run(config_path: Path) -> int:
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with assemble(config) as assembly:
-            log.info("station_ready topic=%s views=%s", config.station.topic, ",".join(config.views))
-            assembly.station.run(stop)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    log.info("station_stopped topic=%s", config.station.topic)
-    return 0

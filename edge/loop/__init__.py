@@ -1,14 +1,15 @@
 """The station's threads: one grabber per view, one judge, one picture maker; one trigger, one verdict, always."""
 
-from edge.loop.engines import EngineOffer
 from edge.loop.evidence import EvidenceKeeper
 from edge.loop.judging import Examined
 from edge.loop.pictures import PictureSettings
 from edge.loop.report import Identity, Reporter, Witness, view_state
 from edge.loop.seating import Seating, ViewSetup
-from edge.loop.station import Station, SwitchRefused
+from edge.loop.station import Station
+from edge.loop.switching import CallLimits, EngineOffer, SwitchRefused
 
 __all__ = [
+    "CallLimits",
     "EngineOffer",
     "EvidenceKeeper",
     "Examined",

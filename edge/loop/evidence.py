@@ -72,7 +72,7 @@ class EvidenceKeeper:
         try:
             image = kept(frame).image if frame is not None else None
         except MemoryError:
-            log.error("evidence_without_frame result=%s why=no memory for a copy", verdict.result_id)
+            log.error("evidence_without_frame result_id=%s why=%s", verdict.result_id, "no memory for a copy")
             image = None
         if image is not None:
             evidence = replace(evidence, frame=image, overlay=self._overlay(verdict, image, judged))

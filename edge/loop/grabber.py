@@ -7,15 +7,19 @@ import math
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edge.cameras.base import Camera
-from edge.cameras.supervision import CameraState
+from edge.cameras.supervision import CameraState, SupervisedCamera
 from edge.errors import CameraLost, CameraRefused, FrameError
 from edge.health import Health
+from edge.loop.frozen import FrozenCheck
 from edge.loop.tickets import Desk, Ticket, TicketCounter
 from edge.settings.triggers import TriggerSettings
+from edge.supervision import Pulse, Pulses
 from edge.types import Frame, ReasonCode, Verdict
 from edge.verdict import undecided
 
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 
 SLICE_S = 0.2
 GLANCE_S = 0.02
+HANG_SLACK_S = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +42,18 @@ class Grabber:
     """Serves one camera. `ask` may be called from any thread; `run` is the body of this view's thread."""
 
     def __init__(
-        self, view: str, camera: Camera, trigger: TriggerSettings, desk: Desk, health: Health, *, drains: bool = True
+        self,
+        view: str,
+        camera: Camera,
+        trigger: TriggerSettings,
+        desk: Desk,
+        health: Health,
+        *,
+        drains: bool = True,
+        checks_frozen: bool = False,
     ) -> None:
         """drains: take frames also while nobody asks, so that a dead camera is noticed and the next frame is fresh; False
-        for cameras whose frames wait until they are wanted (a folder).
+        for cameras whose frames wait until they are wanted (a folder). checks_frozen: refuse a frame that repeats the last one.
         """
         self._view = view
         self._camera = camera
@@ -53,6 +66,9 @@ class Grabber:
         self._stopped = threading.Event()
         self._door = threading.Lock()
         self._lost = self._told = 0
+        self._serving: tuple[Ticket, ...] = ()
+        self._frozen = FrozenCheck() if checks_frozen else None
+        self.pulse = Pulse(f"grab-{view}")
 
     def ask(self, frames: int, timeout_s: float, clearance_id: str | None = None) -> tuple[Future[Verdict], ...]:
         """Trigger `frames` fresh frames; one future per trigger, each gets its verdict within about timeout_s."""
@@ -73,6 +89,7 @@ class Grabber:
             self._stopped.clear()
         try:
             while not stop.is_set():
+                self.pulse.beat()
                 request = self._next_request(stop, due)
                 if request is not None:
                     self._serve(request, stop)
@@ -97,10 +114,35 @@ class Grabber:
                 self._watch()
             return None
 
-    def _watch(self) -> None:
-        if not self._drains:
-            return
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the pictures, "" if nothing is."""
+        repeated = self._frozen.repeated if self._frozen is not None else 0
+        return _frozen(repeated) if repeated else ""
+
+    @contextmanager
+    def watched(self, pulses: Pulses) -> Iterator[None]:
+        """While the camera's process is there: if it hangs, and this thread does not end it, somebody must know."""
+        camera, name = self._camera, f"camera-{self._view}"
+        if isinstance(camera, SupervisedCamera):
+            limit_s, what = camera.hang_limit_s + HANG_SLACK_S, "its process hangs, and its thread did not end it"
+            pulses.probe(name, lambda: camera.beat_age_s, limit_s, what)
         try:
+            yield
+        finally:
+            pulses.forget(name)
+
+    def abandon(self, code: ReasonCode, detail: str) -> None:
+        """Answer who asked in the place of a thread that hangs, this view's or the judge's. Any thread."""
+        self._end(self._serving, code, detail)
+        self._drain(code, detail)
+
+    def _watch(self) -> None:
+        try:
+            if not self._drains:
+                if isinstance(self._camera, SupervisedCamera):
+                    self._camera.look()
+                return
             frame = self._camera.grab(GLANCE_S)
         except (CameraLost, CameraRefused, FrameError) as error:
             log.debug("camera_idle view=%s why=%s", self._view, error)
@@ -118,23 +160,27 @@ class Grabber:
 
     def _serve(self, request: Request, stop: threading.Event) -> None:
         waiting = list(request.tickets)
+        self._serving = request.tickets
         try:
             for number in range(len(waiting)):
                 # Who asks for many frames must not overrun the judge with them.
                 before = number - self._trigger.queue_frames
                 if before >= 0:
                     wait_s = (request.deadline_ns - time.monotonic_ns()) / 1e9
-                    wait([request.tickets[before].answer], timeout=max(0.0, wait_s))
+                    with self.pulse.step("waiting for the judge", max(0.0, wait_s) + self.pulse.limit_s):
+                        wait([request.tickets[before].answer], timeout=max(0.0, wait_s))
                 self._fire(waiting[0], request.deadline_ns, stop)
                 del waiting[0]
         finally:
             # Only an error that nobody foresaw leaves tickets here; the supervisor logs it, the tickets end all the same.
             self._end(tuple(waiting), ReasonCode.INTERNAL, "this view's thread failed: see the log")
+            self._serving = ()
 
     def _fire(self, ticket: Ticket, deadline_ns: int, stop: threading.Event) -> None:
         """Trigger the camera and hand in the first frame that was grabbed after the ticket was issued."""
         triggered = False
         while True:
+            self.pulse.beat()
             remaining_s = (deadline_ns - time.monotonic_ns()) / 1e9
             if stop.is_set():
                 return self._end((ticket,), ReasonCode.STOPPED, "the station was stopped while waiting for a frame")
@@ -156,10 +202,10 @@ class Grabber:
             if frame is not None:
                 self._seen(frame)
                 if frame.grabbed_ns >= ticket.asked_ns:
-                    return self._desk.submit(ticket, frame)
+                    return self._hand_in(ticket, frame)
                 if self._trigger.kind == "hardware":
                     # A part that passed before the question has a verdict of its own.
-                    self._desk.submit(self._counter.issue(0), frame)
+                    self._hand_in(self._counter.issue(0), frame)
 
     def _await_hardware(self) -> None:
         """In hardware mode each frame is a trigger, and so is each frame that the camera counted and we never saw."""
@@ -179,7 +225,7 @@ class Grabber:
             self._tell_lost("and no frame came after it")
             return
         self._seen(frame)
-        self._desk.submit(self._counter.issue(0), frame)
+        self._hand_in(self._counter.issue(0), frame)
 
     def _tell_lost(self, where: str) -> None:
         """One verdict for each frame that the camera has counted and we never saw, told once."""
@@ -196,7 +242,15 @@ class Grabber:
         if self._trigger.kind == "continuous":
             stop.wait(min(SLICE_S, self._trigger.interval_s))
 
+    def _hand_in(self, ticket: Ticket, frame: Frame) -> None:
+        if self._frozen is not None and self._frozen.repeated:
+            self._desk.close(ticket, undecided(ReasonCode.FRAME_FROZEN, _frozen(self._frozen.repeated)), frame)
+        else:
+            self._desk.submit(ticket, frame)
+
     def _seen(self, frame: Frame) -> None:
+        if self._frozen is not None and self._frozen.is_frozen(frame):
+            self._health.event(self._view, "frames_frozen")
         self._health.event(self._view, "frames_lost", frame.lost_before)
         self._health.event(self._view, "frames_incomplete", frame.incomplete_before)
         if self._trigger.kind == "hardware":
@@ -208,7 +262,7 @@ class Grabber:
             if not ticket.answer.done():
                 self._desk.close(ticket, undecided(code, detail))
 
-    def _drain(self) -> None:
+    def _drain(self, code: ReasonCode = ReasonCode.STOPPED, detail: str = "the station was stopped") -> None:
         """After the last loop: whoever asked too late still gets an answer."""
         with self._door:
             self._stopped.set()
@@ -217,4 +271,8 @@ class Grabber:
                 request = self._requests.get_nowait()
             except queue.Empty:
                 return
-            self._end(request.tickets, ReasonCode.STOPPED, "the station was stopped")
+            self._end(request.tickets, code, detail)
+
+
+def _frozen(repeated: int) -> str:
+    return f"the camera shows the same picture to the last bit, {repeated + 1} times now: is it frozen? Power it off and on"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -13,12 +11,14 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from edge.errors import LineclearError, OutboxError
-from edge.health import Health
+from edge.health import GRAB, Health
 from edge.loop.results import new_result_id, origin_of
 from edge.loop.tickets import Ticket
+from edge.loop.waiting import Errand, Job, Line
 from edge.pipeline import Judged, ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.payloads import verdict_record
+from edge.supervision import Pulse
 from edge.types import Frame, ImageU8, Judgement, Origin, ReasonCode, Verdict
 from edge.verdict import undecided
 
@@ -47,13 +47,10 @@ class Seat(Protocol):
         ...
 
 
+ERRAND_S = 300.0
+"""How long a changeover may keep the judge beside the opening of its engines."""
+
 PictureSink = Callable[[Verdict, Frame | None, Judged | None], object]
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    ticket: Ticket
-    frame: Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +59,6 @@ class Examined:
 
     judgement: Judgement
     judged: Judged | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Errand:
-    """Work for the judge's thread that is no frame. refuse: how its future ends if the station stops first."""
-
-    work: Callable[[], None]
-    refuse: Callable[[ReasonCode, str], None]
 
 
 class JudgeDesk:
@@ -90,25 +79,26 @@ class JudgeDesk:
         self._health = health
         self._pictures = pictures
         self._now = now
-        self._jobs: queue.SimpleQueue[_Job | _Errand | None] = queue.SimpleQueue()
-        self._waiting: dict[str, int] = dict.fromkeys(seats, 0)
-        self._lock = threading.Lock()
-        self._open = True
+        self._line = Line(limits)
+        self._in_hand: Job | Errand | None = None
+        self._ending: Judgement | None = None
+        self.pulse = Pulse("judge")
 
     def submit(self, ticket: Ticket, frame: Frame) -> None:
-        """Queue the frame; a view with too many waiting frames gets UNDECIDED(overrun) for this one."""
-        with self._lock:
-            if self._open and self._waiting[ticket.view] < self._limits[ticket.view]:
-                self._waiting[ticket.view] += 1
-                self._jobs.put(_Job(ticket, frame))
-                return
-            code = ReasonCode.OVERRUN if self._open else ReasonCode.STOPPED
-        detail = f"{self._limits[ticket.view]} frames were already waiting" if code is ReasonCode.OVERRUN else "station stopped"
-        self.close(ticket, undecided(code, detail), frame)
+        """Queue the frame. Where too many of its view wait, one that gives way ends as UNDECIDED(overrun): see Line."""
+        try:
+            loser = self._line.put(Job(ticket, frame))
+        except RuntimeError:
+            self.close(ticket, undecided(ReasonCode.STOPPED, "the station was stopped"), frame)
+            return
+        if loser is not None:
+            detail = f"{self._limits[ticket.view]} frames were already waiting, and newer ones come: slower triggers"
+            self.close(loser.ticket, undecided(ReasonCode.OVERRUN, detail), loser.frame)
 
     def close(self, ticket: Ticket, judgement: Judgement, frame: Frame | None = None) -> None:
         """Record a verdict that needed no engine."""
-        self._finish(ticket, judgement, frame, None)
+        is_end = judgement.reason is not None and judgement.reason.code is ReasonCode.STOPPED
+        self._finish(ticket, self._ending if is_end and self._ending is not None else judgement, frame, None)
 
     def examine(self, view: str, image: ImageU8) -> Future[Examined]:
         """Judge an image as if the camera of `view` had given it; nothing is recorded, counted or published.
@@ -127,7 +117,7 @@ class JudgeDesk:
             finally:
                 refuse(ReasonCode.INTERNAL, "the judge failed: see the log")
 
-        self._send(_Errand(work, refuse))
+        self._send(Errand(work, refuse))
         return answer
 
     def call(self, work: Callable[[], None], refused: Callable[[str], LineclearError]) -> Future[None]:
@@ -152,65 +142,70 @@ class JudgeDesk:
             finally:
                 refuse(ReasonCode.INTERNAL, "the judge failed: see the log")
 
-        self._send(_Errand(run, refuse))
+        self._send(Errand(run, refuse))
         return answer
 
-    def _send(self, errand: _Errand) -> None:
-        with self._lock:
-            if self._open:
-                self._jobs.put(errand)
-                return
-        errand.refuse(ReasonCode.STOPPED, "the station was stopped")
+    def _send(self, errand: Errand) -> None:
+        if not self._line.send(errand):
+            errand.refuse(ReasonCode.STOPPED, "the station was stopped")
 
     def judge_one(self, timeout_s: float) -> bool:
         """Judge the next waiting frame; False after timeout_s without one, or once stopped and empty."""
-        try:
-            job = self._jobs.get(timeout=timeout_s)
-        except queue.Empty:
-            return False
-        if job is None:
-            return False
-        if isinstance(job, _Errand):
-            job.work()
-            return True
-        with self._lock:
-            self._waiting[job.ticket.view] -= 1
+        self.pulse.beat()
+        job = self._in_hand = self._line.take(timeout_s)
+        if isinstance(job, Errand):
+            with self.pulse.step("an errand of a command", ERRAND_S):
+                job.work()
+        elif job is not None:
+            try:
+                self._judge(job)
+            finally:
+                # Whatever went wrong above, this trigger gets its one verdict; the supervisor logs what it was.
+                if not job.ticket.answer.done():
+                    self._finish(job.ticket, undecided(ReasonCode.INTERNAL, "the judge failed: see the log"), job.frame, None)
+        self._in_hand = None
+        return job is not None
+
+    def _judge(self, job: Job) -> None:
         seat = self._seats[job.ticket.view]
-        try:
-            if seat.blocked is not None or seat.pipeline is None:
-                judgement = seat.blocked or _no_recipe()
-                self._finish(job.ticket, judgement, job.frame, None)
-            else:
-                judged = seat.pipeline.judge(job.frame.image)
-                self._finish(job.ticket, judged.judgement, job.frame, judged)
-        finally:
-            # Whatever went wrong above, this trigger gets its one verdict; the supervisor logs what it was.
-            if not job.ticket.answer.done():
-                self._finish(job.ticket, undecided(ReasonCode.INTERNAL, "the judge failed: see the log"), job.frame, None)
-        return True
+        pipeline = seat.pipeline
+        if seat.blocked is not None or pipeline is None:
+            self._finish(job.ticket, seat.blocked or _no_recipe(), job.frame, None)
+            return
+        with self.pulse.step(f"a frame of {job.ticket.view}", self.pulse.limit_s):
+            judged = pipeline.judge(job.frame.image)
+        self._finish(job.ticket, judged.judgement, job.frame, judged)
 
     def stop(self) -> None:
         """No more frames; what waits ends as UNDECIDED(stopped)."""
-        with self._lock:
-            self._open = False
+        self._line.close()
         self.clear(ReasonCode.STOPPED, "the station was stopped")
-        self._jobs.put(None)
+
+    def abandon(self, code: ReasonCode, detail: str) -> None:
+        """The judge hangs: what it has in hand, what waits, and what is asked from now on ends as UNDECIDED for this reason.
+
+        Should the judge wake up after all, what it has in hand has its verdict already.
+        """
+        self._ending = undecided(code, detail)
+        self._line.close()
+        in_hand = self._in_hand
+        if isinstance(in_hand, Job):
+            self.close(in_hand.ticket, self._ending, in_hand.frame)
+        elif in_hand is not None:
+            in_hand.refuse(code, detail)
+        self.clear(code, detail)
 
     def clear(self, code: ReasonCode, detail: str) -> None:
         """What waits ends as UNDECIDED for this reason."""
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(job, _Errand):
+        for job in self._line.take_all():
+            if isinstance(job, Errand):
                 job.refuse(code, detail)
-            elif job is not None:
-                with self._lock:
-                    self._waiting[job.ticket.view] -= 1
+            else:
                 self.close(job.ticket, undecided(code, detail), job.frame)
 
     def _finish(self, ticket: Ticket, judgement: Judgement, frame: Frame | None, judged: Judged | None) -> None:
+        if not ticket.claim():
+            return
         now = self._now()
         if now < EARLIEST_SANE:
             detail = f"the station's clock says {now:%Y-%m-%d}: set it (timedatectl), then ask again"
@@ -241,18 +236,25 @@ class JudgeDesk:
             log.error("verdict_not_recorded view=%s trigger=%d why=%s", verdict.view, verdict.origin.trigger, error)
             return replace(verdict, judgement=undecided(ReasonCode.NOT_RECORDED, str(error)))
         verdict = replace(verdict, stage_ms={**verdict.stage_ms, "record": (time.perf_counter() - started) * 1000})
-        reason = f" reason={verdict.reason.code.value} detail={verdict.reason.detail!r}" if verdict.reason else ""
-        log.info(
-            "verdict view=%s trigger=%d outcome=%s score=%s threshold=%s%s result_id=%s",
-            verdict.view,
-            verdict.origin.trigger,
-            verdict.outcome.value,
-            verdict.judgement.score,
-            verdict.judgement.threshold,
-            reason,
-            verdict.result_id,
-        )
+        _tell(verdict)
         return verdict
+
+
+def _tell(verdict: Verdict) -> None:
+    """The one line of a verdict. ms: from the frame in the camera's process to the durable verdict, as latency_seconds."""
+    judgement, reason = verdict.judgement, verdict.reason
+    log.info(
+        "verdict result_id=%s view=%s trigger=%d outcome=%s reason=%s score=%s threshold=%s ms=%.1f detail=%s",
+        verdict.result_id,
+        verdict.view,
+        verdict.origin.trigger,
+        verdict.outcome.value,
+        reason.code.value if reason is not None else None,
+        judgement.score,
+        judgement.threshold,
+        sum(ms for stage, ms in verdict.stage_ms.items() if stage != GRAB),
+        reason.detail if reason is not None else None,
+    )
 
 
 def _examined(seat: Seat, image: ImageU8) -> Examined:

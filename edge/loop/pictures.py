@@ -15,9 +15,12 @@ from edge.heatmap import encode, overlay
 from edge.pipeline import Judged, picture_of
 from edge.publishers.base import Publisher
 from edge.publishers.payloads import EncodedImage, image_records
+from edge.supervision import Pulse
 from edge.types import Frame, Outcome, Verdict
 
 log = logging.getLogger(__name__)
+
+IDLE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,15 @@ class PictureMaker:
             self._wake.notify()
         return frame
 
-    def run(self) -> None:
-        """Until stopped and empty."""
+    def run(self, pulse: Pulse | None = None) -> None:
+        """Until stopped and empty. pulse: where it says that it makes progress."""
+        pulse = pulse or Pulse("pictures")
         while True:
+            pulse.beat()
             with self._wake:
                 while not self._waiting and not self._stopped:
-                    self._wake.wait()
+                    self._wake.wait(IDLE_S)
+                    pulse.beat()
                 if not self._waiting:
                     return
                 verdict, frame, judged = self._waiting.popleft()

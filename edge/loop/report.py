@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from edge.cameras.base import Camera
-from edge.cameras.supervision import CameraState
 from edge.errors import OutboxError
-from edge.health import Health
+from edge.health import Health, Value
+from edge.loop.figures import camera_state, camera_values, situation
 from edge.loop.seating import Seating
 from edge.publishers.base import Publisher
 from edge.publishers.station_payloads import StationStatus, ViewState, alarm_record, health_record, state_record
@@ -20,6 +20,10 @@ from edge.publishers.station_payloads import StationStatus, ViewState, alarm_rec
 log = logging.getLogger(__name__)
 
 RESULTS_DROPPED = "results_dropped"
+SAFE_MODE = "safe_mode"
+PARITY = "parity"
+OBSERVE_S = 2.0
+"""How often the figures are looked at for Prometheus; the message health has an interval of its own."""
 
 
 class ReportedView(Protocol):
@@ -28,6 +32,11 @@ class ReportedView(Protocol):
     name: str
     camera: Camera
     seating: Seating
+
+    @property
+    def pictures_trouble(self) -> Callable[[], str]:
+        """Says what is wrong with the pictures, "" if nothing is."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Witness:
     the state when it changes.
     """
 
-    health: Callable[[], Mapping[str, float | int | str | bool | None]]
+    health: Callable[[], Mapping[str, Value]]
     alarms: Callable[[], Mapping[str, str | None]]
     told: Callable[[StationStatus, Sequence[ViewState]], None] = _deaf
 
@@ -64,14 +73,18 @@ class Reporter:
         interval_s: float,
         now: Callable[[], datetime],
         witnesses: Sequence[Witness] = (),
+        safe_mode: str = "",
     ) -> None:
+        """safe_mode: why the station judges nothing, "" if it judges."""
+        self._safe_mode = safe_mode
         self._publisher = publisher
         self._identity = identity
         self._interval_s = interval_s
         self._now = now
         self._witnesses = tuple(witnesses)
         self._started = time.monotonic()
-        self._last_health = float("-inf")
+        self._last_health = self._observed_s = float("-inf")
+        self._unreadable = ""
         self._last_state: tuple[StationStatus, tuple[ViewState, ...]] | None = None
         self._alarms: dict[str, str | None] = {}
         self._dropped: str | None = None
@@ -82,25 +95,53 @@ class Reporter:
         starting = {view.name for view in views if _is_starting(view)}
         broken = [state for state in states if not state.ready and state.view not in starting]
         status = StationStatus.DEGRADED if broken else StationStatus.STARTING if starting else StationStatus.READY
+        status = StationStatus.SAFE_MODE if self._safe_mode else status
         try:
             if self._last_state != (status, states):
                 self._publish_state(status, states)
-            alarms: dict[str, str | None] = {_alarm_code(view.name): None for view in views}
-            alarms |= {_alarm_code(state.view): f"{state.view}: {state.reason}" for state in broken}
-            for witness in self._witnesses:
-                alarms |= witness.alarms()
-            self._publish_alarms({**alarms, RESULTS_DROPPED: self._dropped})
-            if time.monotonic() - self._last_health >= self._interval_s:
-                self._last_health = time.monotonic()
-                values = {**health.values(), **_camera_values(views), **self._publisher.health()}
-                for witness in self._witnesses:
-                    values |= witness.health()
-                self._publish_health(values)
+            alarms = self._alarms_now(views, broken)
+            self._publish_alarms(alarms)
         except OutboxError as error:
             log.error("report_not_published why=%s", error)
+            alarms = self._alarms
+        is_due = time.monotonic() - self._last_health >= self._interval_s
+        if is_due or time.monotonic() - self._observed_s >= OBSERVE_S:
+            self._observed_s = time.monotonic()
+            values = self._values(views, health)
+            health.observe({**values, **situation(status, states, alarms)})
+            if is_due:
+                self._last_health = time.monotonic()
+                self._publish_health(values)
 
-    def _publish_health(self, values: Mapping[str, float | int | str | bool | None]) -> None:
-        self._publisher.publish(health_record(values, self._now(), time.monotonic() - self._started))
+    def _alarms_now(self, views: Sequence[ReportedView], broken: Sequence[ViewState]) -> dict[str, str | None]:
+        alarms: dict[str, str | None] = {_alarm_code(view.name): None for view in views}
+        alarms |= {_alarm_code(state.view): f"{state.view}: {state.reason}" for state in broken}
+        alarms[SAFE_MODE] = self._safe_mode or None
+        unproven = [f"{view.name}: {view.seating.parity_warning}" for view in views if view.seating.parity_warning]
+        alarms[PARITY] = "; ".join(unproven) or None
+        for witness in self._witnesses:
+            alarms |= witness.alarms()
+        return {**alarms, RESULTS_DROPPED: self._dropped}
+
+    def _values(self, views: Sequence[ReportedView], health: Health) -> dict[str, Value]:
+        values: dict[str, Value] = {**health.values(), **camera_values(views)}
+        try:
+            values |= self._publisher.health()
+            self._unreadable = ""
+        except OutboxError as error:
+            values["outbox.readable"] = False
+            if str(error) != self._unreadable:
+                log.error("outbox_unreadable why=%s", error)
+            self._unreadable = str(error)
+        for witness in self._witnesses:
+            values |= witness.health()
+        return values
+
+    def _publish_health(self, values: Mapping[str, Value]) -> None:
+        try:
+            self._publisher.publish(health_record(values, self._now(), time.monotonic() - self._started))
+        except OutboxError as error:
+            log.error("report_not_published why=%s", error)
         lost = sum(int(values.get(f"outbox.dropped_{kind}") or 0) for kind in ("verdict", "clearance"))
         self._dropped = f"{lost} results were dropped unsent: free the disk, then mend the broker" if lost else None
 
@@ -113,7 +154,7 @@ class Reporter:
                 versions=self._identity.versions,
                 views=states,
                 config_hash=self._identity.config_hash,
-                reason="; ".join(f"{state.view}: {state.reason}" for state in states if not state.ready),
+                reason=self._safe_mode or "; ".join(f"{state.view}: {state.reason}" for state in states if not state.ready),
             )
         )
         for witness in self._witnesses:
@@ -131,7 +172,7 @@ class Reporter:
 
 def view_state(view: ReportedView) -> ViewState:
     """What a view is made of, and why it cannot be judged, if it cannot."""
-    state = _camera_state(view.camera)
+    state = camera_state(view.camera)
     reason = ""
     seating = view.seating
     blocked = seating.why_not
@@ -139,6 +180,10 @@ def view_state(view: ReportedView) -> ViewState:
         reason = f"{blocked.reason.code.value}: {blocked.reason.detail}"
     elif state is not None and state.status != "live":
         reason = f"camera {state.status}" + (f": {state.why}" if state.why else "")
+    elif state is not None and state.awaits_first:
+        reason = "camera live: its first frame did not come yet"
+    elif trouble := view.pictures_trouble():
+        reason = f"frame_frozen: {trouble}"
     origin = seating.origin
     return ViewState(
         view.name,
@@ -155,23 +200,10 @@ def view_state(view: ReportedView) -> ViewState:
 
 def _is_starting(view: ReportedView) -> bool:
     """A camera that is opening for the first time is no alarm; one that opens again after a failure still is."""
-    state = _camera_state(view.camera)
-    return view.seating.why_not is None and state is not None and state.status in ("closed", "opening") and state.restarts == 0
-
-
-def _camera_state(camera: Camera) -> CameraState | None:
-    state = getattr(camera, "state", None)
-    return state if isinstance(state, CameraState) else None
-
-
-def _camera_values(views: Sequence[ReportedView]) -> dict[str, float | int | str | bool | None]:
-    values: dict[str, float | int | str | bool | None] = {}
-    for view in views:
-        state = _camera_state(view.camera)
-        if state is not None:
-            for name in ("status", "frames", "lost", "incomplete", "skipped", "damaged", "restarts", "handoff_s"):
-                values[f"camera.{view.name}.{name}"] = getattr(state, name)
-    return values
+    state = camera_state(view.camera)
+    if view.seating.why_not is not None or state is None or state.restarts:
+        return False
+    return state.status in ("closed", "opening") or (state.status == "live" and state.awaits_first)
 
 
 def _alarm_code(view: str) -> str:

@@ -33,16 +33,25 @@ class Seating:
         """Why nothing of this view can be decided: its recipe or engine, or a card that is missing or stale."""
         return self.blocked or (self.pipeline.blocked if self.pipeline is not None else None)
 
+    @property
+    def parity_warning(self) -> str:
+        """What speaks against this engine without forbidding it: nobody compared it with the float32 model. "" if nothing."""
+        return self.pipeline.parity.warns if self.pipeline is not None else ""
+
 
 @dataclass
 class ViewSetup:
-    """One view, ready to run. drains: see Grabber. `seating` is replaced whole, so that any thread reads one state of it."""
+    """One view, ready to run. drains, checks_frozen: see Grabber. `seating` is replaced whole, so that any thread reads one
+    state of it. pictures_trouble: what is wrong with the pictures that its camera gives, "" if nothing is.
+    """
 
     name: str
     camera: Camera
     trigger: TriggerSettings
     seating: Seating
     drains: bool = True
+    checks_frozen: bool = False
+    pictures_trouble: Callable[[], str] = str
 
     @property
     def origin(self) -> Origin:

@@ -23,6 +23,11 @@ class Ticket:
     asked_ns: int
     clearance_id: str | None = None
     answer: Future[Verdict] = field(default_factory=Future)
+    _claimed: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def claim(self) -> bool:
+        """True for the first who asks, who then owes it its verdict; nobody else may give it one."""
+        return self._claimed.acquire(blocking=False)
 
 
 class TicketCounter:

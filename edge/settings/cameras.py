@@ -90,7 +90,8 @@ class ProcessSettings(Closed):
     slots: frames that the shared memory holds. open_timeout_s: from spawn to an opened camera. hang_timeout_s: without any
     sign of life from the process it is killed. stall_timeout_s: a camera that should run freely and sends no frame is
     lost. stop_timeout_s: for a clean end, then SIGKILL. retry_first_s doubles up to retry_last_s with each failure;
-    healthy_after_s of frames makes it start over.
+    healthy_after_s of frames makes it start over. frozen: whether a frame that equals the one before to the last bit is
+    UNDECIDED(frame_frozen); auto: for real sensors, whose noise never repeats (not for files, streams, simulated cameras).
     """
 
     slots: int = Field(6, ge=2, le=64)
@@ -101,6 +102,7 @@ class ProcessSettings(Closed):
     retry_first_s: float = Field(1.0, gt=0, le=600)
     retry_last_s: float = Field(30.0, gt=0, le=3600)
     healthy_after_s: float = Field(10.0, gt=0, le=3600)
+    frozen: Literal["auto", "on", "off"] = "auto"
 
 
 def trigger_mode(settings: CameraSettings) -> Literal["off", "software", "hardware"]:
@@ -147,6 +149,13 @@ def usual_latency_s(settings: CameraSettings) -> float:
 def is_live(settings: CameraSettings) -> bool:
     """True for a device that goes on exposing whether anyone fetches or not."""
     return isinstance(settings, GenicamSettings) or (isinstance(settings, VideoSettings) and settings.is_live)
+
+
+def has_noise(settings: CameraSettings) -> bool:
+    """True for a sensor whose noise reaches us: no two frames of it are alike. What compresses a stream may repeat a frame."""
+    if isinstance(settings, GenicamSettings):
+        return "viky" not in settings.producers
+    return isinstance(settings, VideoSettings) and settings.is_device
 
 
 def camera_name(settings: CameraSettings) -> str:

@@ -50,11 +50,12 @@ class Limits(Closed):
     """What a frame is held to, in the bundle's raw score units.
 
     image_threshold: a frame fails if its image score is above it. pixel_threshold: what is above it in the smoothed map
-    is a region. min_area_px: regions smaller than this are not reported, in reference pixels.
+    is a region; None where the bundle gives no map. min_area_px: regions smaller than this are not reported, in reference
+    pixels.
     """
 
     image_threshold: FiniteFloat
-    pixel_threshold: FiniteFloat
+    pixel_threshold: FiniteFloat | None
     min_area_px: FiniteFloat = Field(0.0, ge=0)
 
 
@@ -62,8 +63,9 @@ class ScoreRule(Closed):
     """How the image score is taken from the map.
 
     max_of_mean_filter: mean over a window x window square (map pixels, odd), then the maximum; DRAEM's published 21 by
-    default. max: window 1. graph: the graph's own image_score; the map is still smoothed with `window` for the regions.
-    padding "zero": outside the map counts as score 0, as upstream's avg_pool2d does; "inside": only what is there counts.
+    default. max: window 1. graph: the graph's own image_score, and the only rule where the bundle gives no map; a map is
+    still smoothed with `window` for the regions. padding "zero": outside the map counts as score 0, as upstream's
+    avg_pool2d does; "inside": only what is there counts.
     """
 
     kind: Literal["max_of_mean_filter", "max", "graph"] = "max_of_mean_filter"

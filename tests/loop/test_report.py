@@ -1,6 +1,7 @@
 """State when it changes, health in intervals, alarms while they last."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -36,6 +37,7 @@ class View:
     blocked: Judgement | None = None
     pipeline: Any = None
     origin: Origin = field(default_factory=lambda: Origin("front", 0, None, None, product="p", recipe="r", recipe_version=3))
+    pictures_trouble: Callable[[], str] = str
 
     @property
     def seating(self) -> Seating:
