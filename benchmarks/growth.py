@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +17,15 @@ TINY_KB_PER_MIN, BLOCK_S = 20.0, 30.0
 
 
 class Samples:
-    """FIELDS of every process once a second, in an array that is as large at the start as at the end."""
+    """FIELDS of every process once a second, in an array that is as large at the start as at the end.
 
-    def __init__(self, processes: dict[str, int], seconds: float) -> None:
-        self._processes = {name: psutil.Process(pid) for name, pid in processes.items()}
-        self._values = np.full((int(seconds) + 10, len(processes), len(FIELDS)), -1.0)
+    processes: the id of each, or a function that gives it where the process may be another one later, None while there is
+    none; NaN is sampled then.
+    """
+
+    def __init__(self, processes: Mapping[str, int | Callable[[], int | None]], seconds: float) -> None:
+        self._processes = dict(processes)
+        self._values = np.full((int(seconds) + 10, len(processes), len(FIELDS)), np.nan)
         self._times = np.full(len(self._values), -1.0)
         self._count = 0
 
@@ -27,7 +33,10 @@ class Samples:
         """One sample of every process."""
         if self._count < len(self._times):
             for column, process in enumerate(self._processes.values()):
-                self._values[self._count, column] = sample(process)
+                pid = process() if callable(process) else process
+                with suppress(psutil.Error, FileNotFoundError, ProcessLookupError):
+                    if pid is not None:
+                        self._values[self._count, column] = sample(psutil.Process(pid))
             self._times[self._count] = at_s
             self._count += 1
 
@@ -89,7 +98,8 @@ class Trend:
 
 
 def trend(times_s: NDArray[np.float64], kb: NDArray[np.float64]) -> Trend:
-    """Over medians of blocks of half a minute, so that neighbours say little of each other."""
+    """Over medians of blocks of half a minute, so that neighbours say little of each other; NaN is left out."""
+    times_s, kb = times_s[~np.isnan(kb)], kb[~np.isnan(kb)]
     blocks = max(4, round((times_s[-1] - times_s[0]) / BLOCK_S))
     minutes = np.array([np.median(part) for part in np.array_split(times_s, blocks)]) / 60
     level = np.array([np.median(part) for part in np.array_split(kb, blocks)])

@@ -1,47 +1,48 @@
 """A station with three GenTL cameras for as long as you like: nothing may grow, and nothing may be missing.
 
-    python -m benchmarks.soak [--minutes 10] [--rate 10] [--json FILE]
+    python -m benchmarks.soak [--minutes 60] [--rate 10] [--broker-s 300] [--kill-s 180] [--change-s 600] [--json FILE]
 
 Three cameras of viky (the GenTL simulator in the genicam package) run freely in their processes; each view is triggered
---rate times a second; overlays of every verdict; real Mosquitto, MQTT 5. Once a second: memory, descriptors, threads and
-shared memory of every process. Exits 1 if memory grows in both halves of the time after the first minute; if descriptors,
-threads or shared memory grow at all; if a gap in a camera's frame numbers is not explained by its counters; if the verdicts
-triggered, recorded and received are not the same; or if anything is left when the station is closed.
+--rate times a second; overlays of every verdict; real Mosquitto, MQTT 5. Meanwhile the broker is restarted every --broker-s
+(away for 5 s), a camera's process is killed every --kill-s, and the product changes every --change-s, to an engine that has to
+be opened; 0: never. Once a second: memory, descriptors, threads and shared memory of every process. Exits 1 if memory grows in
+both halves of the time after the first minute; if descriptors, threads or shared memory grow at all; if a gap in a camera's
+frame numbers is not explained by its counters; if the verdicts triggered, recorded and received are not the same; if a camera
+was restarted that nobody killed; if the p99 of the last quarter is more than 10 % above the first's; or if anything is left
+when the station is closed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paho.mqtt.client as paho
-import psutil
-from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.growth import FIELDS, Samples, halves, leftovers
-from benchmarks.station import Broker, Missing, make_bundle, make_config, make_recipe, tapped, write_json
-from edge.app import assemble
+from benchmarks.growth import FIELDS, Samples, halves, leftovers, trend
+from benchmarks.soak_events import SCHEDULE, Events, Schedule
+from benchmarks.soak_ledger import PATIENCE_S, Gaps, Latencies, Ledger, Receiver
+from benchmarks.station import Broker, Missing, make_bundle, make_config, make_recipe, write_json
+from edge.app import Assembly, assemble
 from edge.cameras.supervision import SupervisedCamera
 from edge.config import StationConfig, ViewConfig
 from edge.demo.machine import collect
-from edge.loop.tickets import Ticket, TicketCounter
 from edge.publishers.mqtt import OUTBOX_FILE
-from edge.types import Frame
 
-VIEWS = ("north", "east", "south")
-SETTLE_S, WARM_UP_S, PATIENCE_S = 60.0, 3.0, 20.0
+VIEWS, PRODUCTS = ("north", "east", "south"), ("alpha", "beta")
+SETTLE_S, WARM_UP_S = 60.0, 3.0
 RING_SLOTS = 6
+ARCHIVE_BYTES = 100_000_000
+DRIFT = 0.10
 
 
 def camera(serial: int) -> dict[str, Any]:
@@ -53,123 +54,25 @@ def camera(serial: int) -> dict[str, Any]:
 
 
 def make_views(folder: Path, period_s: float) -> dict[str, dict[str, Any]]:
-    """Recipes of three views, one bundle for all; what the config says of them."""
-    build, hold = folder / "build", folder / "hold"
+    """Recipes of three views for two products, one bundle for each product; what the config says of the views."""
     view = ViewConfig.model_validate({"recipe": "-", "camera": camera(0)})
-    hold.mkdir()
-    for path in collect("north", view, 10, build)[5:]:
-        path.rename(hold / path.name)
+    paths = collect("north", view, 15, folder / "shots")
+    parts = {name: folder / name for name in (*PRODUCTS, "hold")}
+    for part, some in zip(parts.values(), (paths[:5], paths[5:10], paths[10:]), strict=True):
+        part.mkdir()
+        for path in some:
+            path.rename(part / path.name)
     # viky shows a square that bounces on white: there is nothing to register to.
     still = ("--registration", "none")
-    bundle = make_bundle(folder, "viky", build, *still)
+    for product in PRODUCTS:
+        bundle = make_bundle(folder, f"viky-{product}", parts[product], *still)
+        for name in VIEWS:
+            make_recipe(folder / "made" / product, name, bundle, parts[product], parts["hold"], *still)
     trigger = {"kind": "continuous", "interval_s": period_s, "timeout_s": 5}
+    recipe = folder / "made" / "{product}" / "recipes"
     return {
-        name: {
-            "recipe": str(make_recipe(folder, name, bundle, build, hold, *still)),
-            "camera": camera(serial),
-            "trigger": trigger,
-        }
-        for serial, name in enumerate(VIEWS)
+        name: {"recipe": str(recipe / name), "camera": camera(serial), "trigger": trigger} for serial, name in enumerate(VIEWS)
     }
-
-
-class Receiver:
-    """An MES on the broker that keeps no more than it must: which triggers of which view were answered, and how often."""
-
-    def __init__(self, port: int, topic: str) -> None:
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="soak", protocol=paho.MQTTv5)
-        self._ready = threading.Event()
-        self._client.on_connect = lambda client, *_: client.subscribe(f"{topic}/view/+/result", 1)
-        self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = lambda _, __, message: self._receive(bytes(message.payload))
-        self._port = port
-        self._next = dict.fromkeys(VIEWS, 1)
-        self._ahead: dict[str, set[int]] = {view: set() for view in VIEWS}
-        self.distinct = dict.fromkeys(VIEWS, 0)
-        self.again = 0
-        self.outcomes: dict[str, int] = {}
-
-    def __enter__(self) -> Receiver:
-        self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        if not self._ready.wait(PATIENCE_S):
-            raise RuntimeError("the broker gave no subscription")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _receive(self, payload: bytes) -> None:
-        body = json.loads(payload)
-        view, number = body["view"], body["triggerNumber"]
-        name = body["outcome"] + (f" {body['reason']['code']}" if body["reason"] else "")
-        ahead = self._ahead[view]
-        if number < self._next[view] or number in ahead:
-            self.again += 1
-            return
-        ahead.add(number)
-        while self._next[view] in ahead:
-            ahead.remove(self._next[view])
-            self._next[view] += 1
-        self.distinct[view] += 1
-        self.outcomes[name] = self.outcomes.get(name, 0) + 1
-
-
-@dataclass
-class Gaps:
-    """Frame numbers of one camera. missing: numbers that never came; explained: those that its counters name.
-
-    worst: the most that was ever missing beyond what was explained at that moment; ahead: the most that the counters were
-    ahead of the numbers (frames thrown away whose successor had not been fetched yet: at most what the ring holds).
-    """
-
-    frames: int = 0
-    last: int | None = None
-    missing: int = 0
-    lost: int = 0
-    incomplete: int = 0
-    skipped: int = 0
-    skipped_at_first: int = 0
-    worst: int = 0
-    ahead: int = 0
-
-    def add(self, frame: Frame, skipped: int) -> None:
-        """One more frame, and how many the camera has skipped so far."""
-        self.frames += 1
-        if self.last is None:
-            self.skipped_at_first = skipped
-        else:
-            self.missing += frame.number - self.last - 1
-            self.lost += frame.lost_before
-            self.incomplete += frame.incomplete_before
-        self.skipped = skipped - self.skipped_at_first
-        self.last = frame.number
-        surplus = self.lost + self.incomplete + self.skipped - self.missing
-        self.worst, self.ahead = max(self.worst, -surplus), max(self.ahead, surplus)
-
-
-@dataclass
-class Ledger:
-    """What went into the station: triggers per view, frames per camera."""
-
-    triggered: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VIEWS, 0))
-    gaps: dict[str, Gaps] = field(default_factory=lambda: {view: Gaps() for view in VIEWS})
-
-    @contextmanager
-    def listening(self) -> Iterator[Ledger]:
-        """It counts."""
-        with ExitStack() as stack:
-            stack.enter_context(tapped(TicketCounter, "issue", self._issued))
-            stack.enter_context(tapped(SupervisedCamera, "grab", self._grabbed))
-            yield self
-
-    def _issued(self, _from: int, _to: int, ticket: Ticket, *_: Any) -> None:
-        self.triggered[ticket.view] += 1
-
-    def _grabbed(self, _from: int, _to: int, frame: Frame | None, source: SupervisedCamera, *_: Any) -> None:
-        if frame is not None:
-            self.gaps[frame.view].add(frame, source.state.skipped)
 
 
 @dataclass(frozen=True)
@@ -186,16 +89,19 @@ class Soaked:
     unsent: int
     gaps: dict[str, Gaps]
     restarts: int
+    events: Events
     outcomes: dict[str, int]
+    p99_ms: list[float]
 
     def problems(self, settle_s: float = SETTLE_S) -> list[str]:
-        """Everything that must not be, but for the memory's trend."""
+        """Everything that must not be, but for the trends of memory and latency."""
         found = [f"{name}: {self.before[name]} before, {count} after" for name, count in self.after.items()
                  if count > self.before[name]]  # fmt: skip
         late = self.samples.times >= settle_s
         for name in self.samples.names:
             for what in ("descriptors", "threads", "memfds", "memfd_kb"):
                 values = self.samples.of(name, what)[late]
+                values = values[~np.isnan(values)]
                 if not len(values):
                     continue
                 tenth = max(1, len(values) // 10)
@@ -208,23 +114,35 @@ class Soaked:
         for view, gaps in self.gaps.items():
             if gaps.worst > 0 or gaps.ahead > RING_SLOTS + 1:
                 found.append(f"{view}: frame numbers and counters disagree: {gaps}")
-        if self.restarts:
-            found.append(f"cameras were started again {self.restarts} times")
+        if self.restarts != self.events.kills:
+            found.append(f"cameras were started again {self.restarts} times, and killed {self.events.kills} times")
         if self.unsent:
             found.append(f"{self.unsent} results were left in the outbox")
-        return found
+        return [*found, *self.events.problems]
+
+    @property
+    def drift(self) -> float:
+        """How much the last quarter's p99 is above the first's, as a share of it."""
+        return self.p99_ms[-1] / self.p99_ms[0] - 1 if len(self.p99_ms) == 4 else 0.0
 
 
-def soak(folder: Path, broker: Broker, seconds: float, rate_hz: float = 10.0) -> Soaked:
+def soak(folder: Path, broker: Broker, seconds: float, rate_hz: float = 10.0, schedule: Schedule = SCHEDULE) -> Soaked:
     """Run a station in this process for so long; everything is closed when it returns."""
     views = make_views(folder, 1 / rate_hz)
-    first = make_config(_new(folder / "first"), broker.port, views, pictures={"publish": "all", "max_width": 400})
-    _run(first, WARM_UP_S, {})  # what libraries keep for good (thread pools, caches) they have now
-    config = make_config(_new(folder / "soak"), broker.port, views, pictures={"publish": "all", "max_width": 400})
-    with Receiver(broker.port, config.station.topic) as receiver:
+    more: dict[str, Any] = {
+        "pictures": {"publish": "all", "max_width": 400},
+        "product": PRODUCTS[0],
+        "changeover": {"warm_engines_mb": 0},
+        "archive": {"max_bytes": ARCHIVE_BYTES, "min_free_bytes": 0},
+    }
+    first = make_config(_new(folder / "first"), broker.port, views, **more)
+    _run(first, WARM_UP_S, broker, Events(Schedule(0, 0, 1)))  # what libraries keep for good (pools, caches) they have now
+    config = make_config(_new(folder / "soak"), broker.port, views, **more)
+    latencies, events = Latencies(int(1.2 * seconds * rate_hz * len(VIEWS)) + 100), Events(schedule)
+    with Receiver(broker.port, config.station.topic, VIEWS, latencies) as receiver:
         before = leftovers()
-        with Ledger().listening() as ledger:
-            samples, restarts = _run(config, seconds, {"broker": broker.pid})
+        with Ledger.of(VIEWS).listening() as ledger:
+            samples, restarts = _run(config, seconds, broker, events)
         after = leftovers()
         recorded, unsent = _recorded(Path(config.state_dir))
         deadline = time.monotonic() + PATIENCE_S
@@ -232,7 +150,7 @@ def soak(folder: Path, broker: Broker, seconds: float, rate_hz: float = 10.0) ->
             time.sleep(0.05)
         return Soaked(
             samples, before, after, ledger.triggered, recorded, receiver.distinct, receiver.again, unsent, ledger.gaps,
-            restarts, receiver.outcomes,
+            restarts, events, receiver.outcomes, latencies.p99(),
         )  # fmt: skip
 
 
@@ -241,53 +159,65 @@ def _new(folder: Path) -> Path:
     return folder
 
 
-def _run(config: StationConfig, seconds: float, others: dict[str, int]) -> tuple[Samples, int]:
+def _run(config: StationConfig, seconds: float, broker: Broker, events: Events) -> tuple[Samples, int]:
     with assemble(config) as assembly:
-        cameras = {name: view.camera for name, view in assembly.station.views.items()}
-        pids = {f"camera {name}": _pid_of(camera) for name, camera in cameras.items()}
-        samples = Samples({"station": psutil.Process().pid, **pids, **others}, seconds)
+        cameras = _cameras(assembly)
+        for camera in cameras.values():
+            _await_frames(camera)
+        processes = {f"camera {name}": (lambda camera=camera: camera.pid) for name, camera in cameras.items()}
+        samples = Samples({"station": os.getpid(), **processes, "broker": lambda: broker.pid}, seconds)
         started = time.monotonic()
         for second in range(int(seconds)):
             time.sleep(max(0.0, started + second + 1 - time.monotonic()))
             samples.take(time.monotonic() - started)
-    return samples, sum(camera.state.restarts for camera in cameras.values() if isinstance(camera, SupervisedCamera))
+            events.at(second + 1, int(seconds), assembly, broker, list(cameras.values()))
+        events.over(broker)
+    return samples, sum(camera.state.restarts for camera in cameras.values())
 
 
-def _pid_of(camera: object) -> int:
-    """The camera's process, once it is open and sends frames."""
-    assert isinstance(camera, SupervisedCamera)
+def _cameras(assembly: Assembly) -> dict[str, SupervisedCamera]:
+    found = {name: view.camera for name, view in assembly.station.views.items()}
+    return {name: camera for name, camera in found.items() if isinstance(camera, SupervisedCamera)}
+
+
+def _await_frames(camera: SupervisedCamera) -> None:
+    """Until it is open and sends frames."""
     deadline = time.monotonic() + PATIENCE_S
     while camera.state.frames == 0 or camera.pid is None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"no frame came: {camera.state}")
         time.sleep(0.05)
-    return camera.pid
 
 
 def _recorded(state_dir: Path) -> tuple[dict[str, int], int]:
     """Verdicts in the station's history per view, each trigger once; and how many results still wait to be sent."""
+    numbers: dict[str, set[int]] = {view: set() for view in VIEWS}
     with closing(sqlite3.connect(f"file:{state_dir / OUTBOX_FILE}?mode=ro", uri=True)) as file:
-        bodies = [json.loads(body) for (body,) in file.execute("SELECT body FROM results WHERE kind = 'verdict'")]
+        for (text,) in file.execute("SELECT body FROM results WHERE kind = 'verdict'"):
+            body = json.loads(text)
+            numbers[body["view"]].add(body["triggerNumber"])
         unsent = int(file.execute("SELECT count(*) FROM outbox WHERE priority = 0").fetchone()[0])
-    return {view: len({body["triggerNumber"] for body in bodies if body["view"] == view}) for view in VIEWS}, unsent
+    return {view: len(found) for view, found in numbers.items()}, unsent
 
 
 def report(soaked: Soaked) -> list[str]:
     """Print the tables; what was wrong."""
     samples, problems = soaked.samples, soaked.problems()
     late = samples.times >= SETTLE_S
-    print(f"\n{'':46s}{'kB a minute (95 %)':^48s}")
-    print(f"{'process':14s}{'RSS MB at 1 min':>16s}{'end':>8s}{'most':>8s}{'first half':>24s}{'second half':>24s}"
-          f"{'fds':>6s}{'threads':>8s}{'memfds':>7s}{'MB':>4s}")  # fmt: skip
+    print(f"\n{'':46s}{'kB a minute (95 %)':^72s}{'fds an hour':>20s}")
+    print(f"{'process':14s}{'RSS MB at 1 min':>16s}{'end':>8s}{'most':>8s}{'whole':>24s}{'first half':>24s}{'second half':>24s}"
+          f"{'(95 %)':>20s}{'fds':>6s}{'threads':>8s}{'memfds':>7s}{'MB':>4s}")  # fmt: skip
     for name in samples.names:
-        rss = samples.of(name, "rss_kb")[late]
-        if len(rss) < 10:
+        times, rss = samples.times[late], samples.of(name, "rss_kb")[late]
+        if np.count_nonzero(~np.isnan(rss)) < 10:
             print(f"{name:14s} too short: memory is judged after the first minute")
             continue
-        both = halves(samples.times[late], rss)
+        both, whole = halves(times, rss), trend(times, rss)
+        files = trend(times, samples.of(name, "descriptors")[late] * 60)
         last = [samples.of(name, what)[-1] for what in FIELDS[1:]]
-        print(f"{name:14s}{rss[0] / 1024:16.1f}{rss[-1] / 1024:8.1f}{rss.max() / 1024:8.1f}{both[0]!s:>24s}{both[1]!s:>24s}"
-              f"{last[0]:6.0f}{last[1]:8.0f}{last[2]:7.0f}{last[3] / 1024:4.0f}")  # fmt: skip
+        seen = rss[~np.isnan(rss)] / 1024
+        print(f"{name:14s}{seen[0]:16.1f}{seen[-1]:8.1f}{seen.max():8.1f}{whole!s:>24s}{both[0]!s:>24s}{both[1]!s:>24s}"
+              f"{files!s:>20s}{last[0]:6.0f}{last[1]:8.0f}{last[2]:7.0f}{last[3] / 1024:4.0f}")  # fmt: skip
         if not any(half.is_flat for half in both):
             problems.append(f"{name}: memory grows by {both[0]}, then {both[1]} kB a minute")
     print(f"\n{'view':8s}{'triggered':>10s}{'recorded':>10s}{'received':>10s}{'frames':>8s}{'missing':>8s}{'lost':>6s}"
@@ -297,22 +227,33 @@ def report(soaked: Soaked) -> list[str]:
               f"{gaps.missing:8d}{gaps.lost:6d}{gaps.incomplete:11d}{gaps.skipped:8d}{gaps.worst:12d}")  # fmt: skip
     said = ", ".join(f"{count} {name}" for name, count in sorted(soaked.outcomes.items()))
     print(f"\n{said}; {soaked.received_again} received twice; before {soaked.before}, after {soaked.after}")
+    print(soaked.events)
+    quarters = ", ".join(f"{ms:.1f}" for ms in soaked.p99_ms)
+    print(f"p99 from the frame to the durable verdict, each quarter of the time: {quarters} ms: {soaked.drift:+.1%}")
+    if soaked.drift > DRIFT:
+        problems.append(f"the p99 of the last quarter is {soaked.drift:.0%} above the first's")
     return problems
 
 
 def main() -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="triggers per view and second (default 10)")
+    for name, default in asdict(SCHEDULE).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, metavar="S")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here")
     args = parser.parse_args()
+    schedule = Schedule(args.broker_s, args.kill_s, args.change_s)
+    began = time.monotonic()
+    print(f"load average at the start: {os.getloadavg()}, {os.cpu_count()} cores", flush=True)
     try:
-        with tempfile.TemporaryDirectory() as scratch, Broker(Path(scratch)) as broker:
-            soaked = soak(Path(scratch), broker, args.minutes * 60, args.rate)
+        with tempfile.TemporaryDirectory() as scratch, Broker(Path(scratch), *keeping(Path(scratch))) as broker:
+            soaked = soak(Path(scratch), broker, args.minutes * 60, args.rate, schedule)
     except Missing as error:
         print(error, file=sys.stderr)
         return 3
+    print(f"{time.monotonic() - began:.0f} s; load average at the end: {os.getloadavg()}")
     problems = report(soaked)
     write_json(args.json, _as_json(soaked))
     for problem in problems:
@@ -321,11 +262,22 @@ def main() -> int:
     return 1 if problems else 0
 
 
+def keeping(folder: Path) -> list[str]:
+    """Configuration of a broker that knows its sessions again after a restart."""
+    return ["persistence true", f"persistence_location {folder}/"]
+
+
 def _as_json(soaked: Soaked) -> dict[str, Any]:
     samples = soaked.samples
-    series = {name: {what: samples.of(name, what).tolist() for what in FIELDS} for name in samples.names}
+    series = {
+        name: {what: [None if np.isnan(value) else value for value in samples.of(name, what).tolist()] for what in FIELDS}
+        for name in samples.names
+    }
     counts = {view: asdict(gaps) for view, gaps in soaked.gaps.items()}
-    return {"times_s": samples.times.tolist(), "processes": series, "frames": counts, "triggered": soaked.triggered}
+    return {
+        "times_s": samples.times.tolist(), "processes": series, "frames": counts, "triggered": soaked.triggered,
+        "recorded": soaked.recorded, "received": soaked.received, "p99_ms": soaked.p99_ms, "outcomes": soaked.outcomes,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,7 +38,8 @@ class Missing(Exception):
 class Broker:
     """Mosquitto on a free loopback port. It logs to a file, so that the process that measures holds nothing of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *lines: str) -> None:
+        """lines: added to its configuration."""
         binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if binary is None:
             raise Missing("mosquitto is not installed: apt-get install mosquitto")
@@ -47,10 +49,15 @@ class Broker:
         config = folder / "mosquitto.conf"
         # A root Mosquitto becomes another user, who may not read the folder, unless told to stay.
         user = f"user {getpass.getuser()}"
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", user, "max_queued_messages 0"]
-        config.write_text("\n".join(lines) + "\n")
-        with (folder / "mosquitto.log").open("w") as log:
-            self._process = subprocess.Popen([binary, "-c", str(config)], stdout=log, stderr=log)
+        head = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", user, "max_queued_messages 0"]
+        config.write_text("\n".join([*head, *lines]) + "\n")
+        self._command = [binary, "-c", str(config)]
+        self._log = folder / "mosquitto.log"
+        self._process = self._spawned()
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
+        with self._log.open("a") as log:
+            return subprocess.Popen(self._command, stdout=log, stderr=log)
 
     @property
     def pid(self) -> int:
@@ -68,8 +75,18 @@ class Broker:
             time.sleep(0.02)
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+        self.stop()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it; `start` brings it back on the same port."""
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(number)
         self._process.wait(READY_S)
+
+    def start(self) -> None:
+        """After `stop`; returns once it listens."""
+        self._process = self._spawned()
+        self.__enter__()
 
 
 def scene(size_wh: tuple[int, int], seed: int) -> ImageU8:

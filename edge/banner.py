@@ -39,7 +39,8 @@ def _explanation(judgement: Judgement) -> str:
     if judgement.reason is not None:
         return f"{judgement.reason.code.value}: {judgement.reason.detail}"
     count = len(judgement.regions)
-    where = f", {count} region{'s' if count != 1 else ''}" if judgement.outcome is Outcome.FAIL else ""
+    told = f", {count} region{'s' if count != 1 else ''}" if count else ", the model does not say where"
+    where = told if judgement.outcome is Outcome.FAIL else ""
     return f"score {_figure(judgement.score)}, threshold {_figure(judgement.threshold)}{where}"
 
 

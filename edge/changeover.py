@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.bundle import Bundle
-from edge.bundle.files import MODEL, MODEL_FP16
+from edge.bundle.files import GRAPHS
 from edge.engines.base import Engine
+from edge.engines.preparing import BuildProgress, Preparable, quiet
 from edge.errors import LineclearError, RecipeError
 from edge.loop import EngineOffer, Seating, SwitchRefused
 from edge.pipeline import ViewPipeline
@@ -72,8 +73,22 @@ def product_name(text: str) -> str:
 class Seats:
     """Makes seatings: loads recipes and offers their engines; views whose recipes share a bundle share its engine."""
 
-    def __init__(self, places: tuple[Place, ...], make_engine: Callable[[Bundle], Engine]) -> None:
+    def __init__(
+        self,
+        places: tuple[Place, ...],
+        make_engine: Callable[[Bundle], Engine],
+        *,
+        builds: bool = False,
+        progress: BuildProgress = quiet,
+        needs_parity: bool = False,
+    ) -> None:
+        """builds: its engines have to be built on this machine; progress: told how far that is. needs_parity: see
+        ViewPipeline.
+        """
         self.places = {place.view: place for place in places}
+        self._builds = builds
+        self._progress = progress
+        self._needs_parity = needs_parity
         self._make_engine = make_engine
 
     def all(self, product: str) -> tuple[dict[str, Seating], dict[str, EngineOffer]]:
@@ -96,12 +111,25 @@ class Seats:
             seatings[view] = replace(self._seating(recipe, origin, place.camera_hash, engines), product=selected)
         return seatings, engines
 
+    def build(self, product: str) -> None:
+        """Have the engines built that `product` needs, while the station goes on judging with those in force: it may take
+        minutes. SwitchRefused: one cannot be built. What cannot be loaded is for `all` to say.
+        """
+        if not self._builds:
+            return
+        for offer in self.all(product)[1].values():
+            if isinstance(offer.engine, Preparable):
+                try:
+                    offer.engine.prepare(self._progress)
+                except LineclearError as error:
+                    raise SwitchRefused({"engine": str(error)}) from None
+
     def _seating(self, recipe: Recipe, origin: Origin, camera_hash: str, engines: dict[str, EngineOffer]) -> Seating:
         key = recipe.bundle.content_hash
         if key not in engines:
             engines[key] = EngineOffer(self._make_engine(recipe.bundle), _model_bytes(recipe.bundle))
         named = replace(origin, product=recipe.product, recipe_version=recipe.version, bundle=recipe.bundle.name)
-        return Seating(named, key, lambda engine: ViewPipeline(recipe, engine, camera_hash))
+        return Seating(named, key, lambda engine: ViewPipeline(recipe, engine, camera_hash, needs_parity=self._needs_parity))
 
 
 class ProductFile:
@@ -190,6 +218,7 @@ class Changeover:
             return self._apply(self._product, who, why, may_block)
 
     def _apply(self, product: str, who: str, why: str, may_block: Collection[str] = ()) -> Selected:
+        self._seats.build(product)
         with self._guard():
             seatings, engines = self._seats.all(product)
             _refuse_strangers(seatings, product, may_block)
@@ -248,4 +277,9 @@ def named(seating: Seating) -> str:
 
 
 def _model_bytes(bundle: Bundle) -> int:
-    return max((bundle.path / name).stat().st_size for name in (MODEL, MODEL_FP16) if (bundle.path / name).exists())
+    """Of the graphs that one precision opens together, the larger of the two."""
+    sizes = [
+        [path.stat().st_size for name in names if (path := bundle.path / name).exists()]
+        for names in zip(*GRAPHS.values(), strict=True)
+    ]
+    return max(map(sum, sizes))

@@ -21,6 +21,7 @@ from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
 from edge.settings.io import OutputsConfig, Trigger, trigger_problems
 from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
 from edge.settings.opcua import OpcUaConfig
+from edge.settings.supervision import SupervisionSettings
 from edge.settings.triggers import TriggerSettings
 
 
@@ -84,6 +85,7 @@ class StationConfig(Closed):
     opcua: OpcUaConfig | None = None
     pictures: PicturesConfig = PicturesConfig()
     health: HealthConfig = HealthConfig()
+    supervision: SupervisionSettings = SupervisionSettings()
 
     @model_validator(mode="after")
     def _one_camera_one_view(self) -> Self:
@@ -165,7 +167,7 @@ def _commands(data: Any, base: Path) -> Any:
 
 PATH_KEYS = {
     "recipe", "state_dir", "credentials_file", "ca_file", "cert_file", "key_file", "path", "source", "control", "producers",
-    "keys_file", "trusted_clients", "chip",
+    "keys_file", "trusted_clients", "chip", "cache_dir",
 }  # fmt: skip
 
 

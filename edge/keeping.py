@@ -12,6 +12,7 @@ from edge.audit import Action, AuditLog
 from edge.changeover import Trace
 from edge.clearance import Connections, FramePool, summarise_challenge
 from edge.config import StationConfig
+from edge.health import Health
 from edge.loop import EvidenceKeeper, Identity, Witness
 from edge.outside import Outside
 from edge.pipeline import Judged
@@ -51,7 +52,7 @@ def verdict_sink(kept: Keeping, outside: Outside) -> Callable[[Verdict, Frame | 
     return told
 
 
-def connections(config: StationConfig, identity: Identity, kept: Keeping, outside: Outside) -> Connections:
+def connections(config: StationConfig, identity: Identity, kept: Keeping, outside: Outside, health: Health) -> Connections:
     """Who takes part in clearances besides the views."""
 
     def progressed(progress: ClearanceProgress) -> None:
@@ -59,6 +60,7 @@ def connections(config: StationConfig, identity: Identity, kept: Keeping, outsid
         outside.progress(progress)
 
     def answered(clearance: Clearance) -> None:
+        health.clearance(clearance)
         kept.trail.answered(clearance)
         kept.keeper.clearance(clearance)
         outside.answered(clearance)

@@ -151,7 +151,10 @@ def _line(kind: type[BaseModel], where: str, item: Any) -> str:
         return f"{where}: {key}: missing: add this key"
     if isinstance(item["input"], (dict, list)) and item["type"] == "value_error":
         return f"{where}: {key}: {message}"
-    shown = repr(item["input"])
+    try:
+        shown = repr(item["input"])
+    except ValueError:  # Python writes out no whole number of more than 4300 digits; YAML reads one from 0xfff...
+        shown = "a number of thousands of digits"
     return f"{where}: {key}: {message} (got {shown if len(shown) <= 60 else shown[:57] + '...'})"
 
 

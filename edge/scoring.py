@@ -63,23 +63,24 @@ def _fault_of_score(anomaly_map: AnomalyMap) -> str:
     return ""
 
 
-def lifeless(anomaly_map: AnomalyMap, judged: MaskBool, known: Sequence[float]) -> str:
+def lifeless(anomaly_map: AnomalyMap, judged: MaskBool, rule: ScoreRule, known: Sequence[float]) -> str:
     """Why nobody computed this (an engine that gives zeros, say), or "". known: image scores of good frames.
 
     No picture of a sensor gives one value, to the last bit, at every judged pixel, unless the model cuts its scores off there;
-    then good frames of the card scored that very value. The same goes for a score of exactly 0 where there is no map.
+    then good frames of the card scored that very value. The same goes for a score of exactly 0 that the graph gives itself.
     """
-    scores = anomaly_map.scores
-    if scores is None:
-        value, what = anomaly_map.image_score, "scored a frame"
-        is_dead = value == 0.0
-    else:
+    scores, value, is_dead = anomaly_map.scores, anomaly_map.image_score, True
+    what = "scored the frame"
+    if scores is not None:
         seen = scores[judged]
-        value, what = float(seen[0]), f"gave the map's {seen.size} judged pixels all the value"
         is_dead = seen.size >= _LEAST_PIXELS and float(seen.min()) == float(seen.max())
+    if scores is not None and rule.kind != "graph":
+        value, what = float(seen[0]), f"gave all {seen.size} judged pixels the value"
+    elif value != 0.0:
+        return ""
     if value is None or not is_dead or any(abs(score - value) <= _SAME * abs(value) for score in known):
         return ""
-    return f"the engine {what} {value:g}, which no good frame of the card did: is it dead? Restart the station, run lineclear doctor"
+    return f"the engine {what} {value:g}, as no good frame of the card: is it dead? Restart the station, run lineclear doctor"
 
 
 def smooth(scores: MapF32, judged: MaskBool, rule: ScoreRule) -> MapF32:

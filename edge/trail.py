@@ -43,11 +43,13 @@ class Trail:
         self._offset_s: float | None = None
         self._try_again_s = 0.0
 
-    def started(self, station: str, versions: Mapping[str, str], config_hash: str, recipes: Mapping[str, str]) -> None:
-        """The station began to run; and what is in force that was not when it was last heard of."""
+    def started(
+        self, station: str, versions: Mapping[str, str], config_hash: str, recipes: Mapping[str, str], why: str = ""
+    ) -> None:
+        """The station began to run; and what is in force that was not when it was last heard of. why: in safe mode, why."""
         found = {"config": config_hash, "software": versions.get("lineclear", ""), "recipes": dict(recipes)}
         before = self._before()
-        self._note(Action.START, station, "", before, found)
+        self._note(Action.START, station, why, before, found)
         if before is not None and before.get("config") != config_hash:
             self._note(Action.CONFIG, station, "found changed at the start", before.get("config"), config_hash)
         known = before.get("recipes") if before is not None else None

@@ -79,7 +79,7 @@ def judge(
         return undecided(ReasonCode.RECIPE_INVALID, "a threshold is not a finite number")
     if problem := scoring.fault(anomaly_map, judged, rule):
         return undecided(ReasonCode.MAP_INVALID, problem, limits)
-    if known is not None and (dead := scoring.lifeless(anomaly_map, judged, known)):
+    if known is not None and (dead := scoring.lifeless(anomaly_map, judged, rule, known)):
         return undecided(ReasonCode.ENGINE_FAULT, dead, limits)
     if anomaly_map.scores is None:
         return _by_score(anomaly_map.image_score, limits)

@@ -6,7 +6,15 @@ from edge.cameras.supervision import SupervisedCamera
 from edge.changeover import Place
 from edge.config import StationConfig, ViewConfig
 from edge.loop import Seating, ViewSetup
-from edge.settings.cameras import ProcessSettings, camera_name, hash_of_camera, is_pulled, trigger_mode, usual_latency_s
+from edge.settings.cameras import (
+    ProcessSettings,
+    camera_name,
+    has_noise,
+    hash_of_camera,
+    is_pulled,
+    trigger_mode,
+    usual_latency_s,
+)
 
 SPARE_SLOTS = 4
 """Frames in a camera's ring beside those that wait for the judge: judged, being fetched, being written, and one to spare."""
@@ -25,7 +33,8 @@ def setup(name: str, view: ViewConfig, seating: Seating) -> ViewSetup:
     usual_s = usual_latency_s(view.camera)
     trigger = view.trigger if view.trigger.latency_s is not None else view.trigger.model_copy(update={"latency_s": usual_s})
     drains = not is_pulled(view.camera) or trigger_mode(view.camera) == "software"
-    return ViewSetup(name, camera, trigger, seating, drains=drains)
+    frozen = has_noise(view.camera) if view.process.frozen == "auto" else view.process.frozen == "on"
+    return ViewSetup(name, camera, trigger, seating, drains=drains, checks_frozen=frozen)
 
 
 def _process(view: ViewConfig) -> ProcessSettings:

@@ -16,10 +16,11 @@ import numpy as np
 from typing_extensions import Self
 
 from edge.bundle import Bundle, contract
+from edge.engines.base import Engine
 from edge.engines.simulated import SimulatedEngine
 from edge.errors import CameraLost, FrameError
 from edge.health import Health
-from edge.loop import EngineOffer, Identity, PictureSettings, Reporter, Seating, Station, ViewSetup
+from edge.loop import CallLimits, EngineOffer, Identity, PictureSettings, Reporter, Seating, Station, ViewSetup
 from edge.pipeline import ViewPipeline
 from edge.publishers.base import Publisher
 from edge.publishers.memory import MemoryPublisher
@@ -28,6 +29,7 @@ from edge.settings.engines import SimulatedEngineSettings
 from edge.settings.judging import ScoreRule
 from edge.settings.mqtt import MemorySettings
 from edge.settings.triggers import TriggerSettings
+from edge.supervision import Pulses
 from edge.types import Frame, ImageU8, Origin
 from tests.bundle.samples import declared, write
 from tests.recipe.builders import card, document
@@ -169,11 +171,15 @@ def make_station(
     trigger: TriggerSettings | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     pictures: PictureSettings | None = None,
+    pulses: Pulses | None = None,
+    opened: Engine | None = None,
+    limits: CallLimits | None = None,
 ) -> Station:
-    """One view per camera; all on one engine."""
+    """One view per camera; all on one engine: `opened`, else a simulated one as `engine` says."""
     publisher = publisher or MemoryPublisher(MemorySettings(kind="memory", keep=100_000))
     any_recipe = next(iter(recipes.values()))
-    engines = {"engine": EngineOffer(SimulatedEngine(any_recipe.bundle.manifest, engine or SimulatedEngineSettings()))}
+    simulated = SimulatedEngine(any_recipe.bundle.manifest, engine or SimulatedEngineSettings())
+    engines = {"engine": EngineOffer(opened or simulated)}
     views = tuple(
         ViewSetup(
             name,
@@ -185,4 +191,4 @@ def make_station(
     )
     reporter = Reporter(publisher, Identity("lineclear/test", {}, ""), 10, now)
     settings = pictures or PictureSettings(publish="none")
-    return Station(views, engines, publisher, Health(), settings, reporter, now)
+    return Station(views, engines, publisher, Health(), settings, reporter, now, pulses=pulses, limits=limits)

@@ -296,10 +296,10 @@ def test_an_engine_that_cannot_be_closed_does_not_undo_a_changeover(recipes: Pat
 
     with running(recipes, tmp_path) as (station, changeover):
         monkeypatch.setattr(SimulatedEngine, "__exit__", refuse)
-        station._room._warm_bytes = -1  # the simulated engine takes no memory: even nothing is too much now
+        station._switching._room._warm_bytes = -1  # the simulated engine takes no memory: even nothing is too much now
         assert changeover.select("ibuprofen", **SIGNED).changed
         assert products(station) == dict.fromkeys(VIEWS, "ibuprofen")
-        assert "engine" not in station._room.keys
+        assert "engine" not in station._switching._room.keys
         assert judged(station) == {Outcome.PASS}
 
 
@@ -326,7 +326,7 @@ def test_offers_of_engines_out_of_use_are_not_collected(recipes: Path, tmp_path:
     with running(recipes, tmp_path) as (station, changeover):
         for product in ("ibuprofen", "aspirin") * 3:
             changeover.select(product, **SIGNED)
-        assert set(station._engines) == {view.seating.engine_key for view in station.views.values()}
+        assert set(station._switching._engines) == {view.seating.engine_key for view in station.views.values()}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

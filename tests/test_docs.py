@@ -15,6 +15,7 @@ from edge.cli import manual
 from edge.settings import clearance, engines, mqtt
 from edge.settings.cameras import ProcessSettings
 from edge.settings.judging import VoteRule
+from edge.settings.supervision import SupervisionSettings
 from edge.settings.triggers import TriggerSettings
 from edge.types import ReasonCode
 
@@ -23,7 +24,8 @@ STATION, MQTT, OTHER_CAMERAS = ((ROOT / "docs" / name).read_text() for name in (
 BLOCKS = {
     "top level": config.StationConfig,
     "station": mqtt.StationAddress,
-    "engine": engines.OnnxRuntimeSettings,
+    "engine, kind onnxruntime": engines.OnnxRuntimeSettings,
+    "engine, kind tensorrt": engines.TensorRtSettings,
     "views.<name>": config.ViewConfig,
     "views.<name>.trigger": TriggerSettings,
     "views.<name>.process": ProcessSettings,
@@ -34,6 +36,7 @@ BLOCKS = {
     "pictures": config.PicturesConfig,
     "changeover": config.ChangeoverConfig,
     "health": config.HealthConfig,
+    "supervision": SupervisionSettings,
 }
 BROKER_BLOCKS = {
     "publisher": mqtt.MqttSettings,
@@ -63,6 +66,8 @@ def default_of(field: FieldInfo) -> str:
         return "required"
     if isinstance(value, BaseModel):
         return str(getattr(value, "kind", "below"))
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else f"{value:.15g}" if isinstance(value, (int, float)) else str(value)
 
 
@@ -103,7 +108,9 @@ def test_the_page_says_what_the_unit_says() -> None:
     values = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
     assert values["EnvironmentFile"].lstrip("-") in section
     assert f"`{values['User']}`" in section
-    assert f"{values['RestartSec']} s, for ever" in section
+    assert f"always, after {values['RestartSec']} s, and it never gives up" in section
+    assert f"watchdog | {values['WatchdogSec']} s" in section
+    assert f"start | {values['TimeoutStartSec']} s" in section
     assert values["StartLimitIntervalSec"] == "0"
     assert f"after {values['TimeoutStopSec']} s" in section
 
@@ -111,7 +118,8 @@ def test_the_page_says_what_the_unit_says() -> None:
 def test_the_watching_of_a_camera_is_told_with_its_numbers() -> None:
     section = OTHER_CAMERAS.split("## Every camera runs in a process of its own")[1]
     for name, field in ProcessSettings.model_fields.items():
-        assert f"`{name}` {field.default:g}" in section, name
+        default = field.default if isinstance(field.default, str) else f"{field.default:g}"
+        assert re.search(rf"`{name}:? ?`? ?{default}", section), name
 
 
 def test_what_the_methods_cost_is_what_was_measured() -> None:

@@ -55,7 +55,7 @@ class Store:
     def recover(self) -> None:
         """After a crash: delete what was to be deleted, take in what is whole, sweep the rest; build a damaged index anew."""
         if self.index.set_aside is not None:
-            log.error("archive_index_damaged kept_as=%s: it is built anew from the files", self.index.set_aside)
+            log.error("archive_index_damaged kept_as=%s", self.index.set_aside)
         if self.index.note(_BUILT) is None:  # new, or the machine stopped while it was being built
             self._rebuild()
             self.index.write_note(_BUILT, 1)

@@ -67,6 +67,7 @@ class Worker:
         self._retention: Retention | None = None
         self._device: int | None = None
         self._maintain_at = 0.0
+        self.turned_s = time.monotonic()
 
     def run(self) -> None:
         """Until the queue is stopped and empty, or stopped while nothing can be written."""
@@ -74,6 +75,7 @@ class Worker:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             while True:
+                self.turned_s = time.monotonic()
                 try:
                     if not self._step():
                         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -53,8 +54,8 @@ class Archive:
         self._now = now
         self._ledger = Ledger()
         self._queue = Queue(settings.queue_bytes)
-        worker = Worker(folder, settings, self._queue, self._ledger, now, on_purge, retry_s)
-        self._thread = threading.Thread(target=worker.run, name="archive", daemon=True)
+        self._worker = Worker(folder, settings, self._queue, self._ledger, now, on_purge, retry_s)
+        self._thread = threading.Thread(target=self._worker.run, name="archive", daemon=True)
 
     def __enter__(self) -> Self:
         """Start the thread; it opens the folder."""
@@ -109,6 +110,11 @@ class Archive:
     def health(self) -> Values:
         """Counters and sizes for the health topic: archive.stored, archive.missing, archive.waiting, archive.free_bytes, ..."""
         return self._ledger.values(len(self._queue), self._queue.size_bytes) if self._settings.enabled else {}
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since its thread last made a turn; 0 while it does not run."""
+        return time.monotonic() - self._worker.turned_s if self._thread.is_alive() else 0.0
 
     @property
     def alarm(self) -> str | None:

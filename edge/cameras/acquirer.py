@@ -106,7 +106,7 @@ def _order_frames(stream: Features, settings: GenicamSettings) -> None:
     if mode in stream.entries("StreamBufferHandlingMode"):
         stream.set("StreamBufferHandlingMode", mode)
     else:
-        log.info('camera "%s": its producer offers no %s', settings.serial, mode)
+        log.info("stream_mode_absent serial=%s mode=%s", settings.serial, mode)
 
 
 def _quietly(action: Callable[[], object], vendor: Vendor, where: str) -> None:
@@ -115,7 +115,7 @@ def _quietly(action: Callable[[], object], vendor: Vendor, where: str) -> None:
     try:
         action()
     except expected as error:
-        log.debug("%s: while closing: %r", where, error)
+        log.debug("camera_closing where=%s why=%r", where, error)
 
 
 @contextmanager

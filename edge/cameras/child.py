@@ -1,6 +1,6 @@
 """The process of one camera: opens it, copies its frames into the ring, and dies with the station.
 
-Run by spawn.py as `python -m edge.cameras.child VIEW FOLDER FDS...`; imports nothing of the station but this package.
+Run by spawn.py as `python -m edge.cameras.child VIEW FOLDER FDS...`; imports little of the station but this package.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edge.cameras.opening import make_camera
 from edge.cameras.sink import FrameSink, GrabsInto
 from edge.cameras.status import StatusPage
 from edge.errors import FrameError, LineclearError
+from edge.logs import join_logging
 from edge.settings.cameras import is_pulled, trigger_mode
 from edge.types import Frame
 
@@ -120,6 +121,7 @@ def work(control: Channel, out: Channel, unread: Channel, status: StatusPage) ->
 def main() -> None:
     """Entry point of the process."""
     faulthandler.enable()
+    join_logging()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder, fds = sys.argv[2], [int(word) for word in sys.argv[3:]]
     for fd in fds:

@@ -87,7 +87,7 @@ class Features:
         if node is None:
             if required:
                 raise self._absent(name)
-            log.info("%s: %s is not there; left out", self._where, name)
+            log.info("feature_absent where=%s name=%s", self._where, name)
             return
         with self._answering(name):
             if type(node).__name__ == "ICommand":
@@ -104,13 +104,14 @@ class Features:
                         f"is {before!r} and cannot be changed",
                         "what locks it (an Auto mode, a trigger)? turn that off first",
                     )
-                log.warning("%s: %s stays %r, for it cannot be written; asked for %r", self._where, name, before, wanted)
+                log.warning("feature_locked where=%s name=%s value=%r wanted=%r", self._where, name, before, wanted)
                 return
             node.value = wanted
             after = self._value(node)
             slack = _slack(node)
         self._compare(name, wanted, after, slack, "the camera took")
-        log.log(logging.DEBUG if before == after else logging.INFO, "%s: %s %r -> %r", self._where, name, before, after)
+        level = logging.DEBUG if before == after else logging.INFO
+        log.log(level, "feature_set where=%s name=%s before=%r after=%r", self._where, name, before, after)
         if keep:
             self._kept.append((name, node, wanted))
 
@@ -136,7 +137,7 @@ class Features:
         if node.get_access_mode() not in _WRITABLE:
             raise self._refusal(name, "cannot be executed now", "check the settings before it")
         node.execute()
-        log.debug("%s: %s executed", self._where, name)
+        log.debug("feature_executed where=%s name=%s", self._where, name)
 
     def _checked(self, name: str, node: Any, value: Value) -> Value:
         kind = type(node).__name__

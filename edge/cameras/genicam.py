@@ -52,7 +52,7 @@ class GenicamCamera:
             self._closing = stack.pop_all()
         self._open = True
         info = self.info
-        log.info("%s: streaming from %s %s (%s)", self._where, info.vendor, info.model, info.producer)
+        log.info("camera_streams where=%s vendor=%s model=%s producer=%s", self._where, info.vendor, info.model, info.producer)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

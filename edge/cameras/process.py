@@ -22,6 +22,9 @@ from edge.settings.cameras import CameraSettings, ProcessSettings, frame_period_
 from edge.types import Frame
 
 _SLICE_S = 0.25
+_BEAT_S = 0.2
+_QUIET_S = 0.5
+_KNOWN_FRAMES = 5
 _DEAD = "its process"
 
 
@@ -56,6 +59,7 @@ class ProcessCamera:
         # Files wait until they are wanted: read ahead, they would be older than the request that they answer.
         self._pulled = is_pulled(settings) and trigger_mode(settings) == "off"
         self._asked = False
+        self._period_s = period_s
         self._stall_s = None if period_s is None else max(self._process.stall_timeout_s, 3 * period_s)
         self._child: ChildProcess | None = None
         self._rings: dict[int, RingReader] = {}
@@ -97,6 +101,39 @@ class ProcessCamera:
         child = self._child
         seen = child.status.read() if child else self._last
         return Counters(**{**vars(seen), "skipped": seen.skipped + self._skipped})
+
+    @property
+    def runs_freely(self) -> bool:
+        """True if it should send frames without being asked."""
+        return self._stall_s is not None
+
+    @property
+    def beat_age_s(self) -> float:
+        """Seconds since its last sign of life beyond what its longest call may take; 0 before it is open."""
+        child = self._child
+        if child is None or not self._opened:
+            return 0.0
+        age_s = (time.monotonic_ns() - child.status.read().heartbeat_ns) / 1e9
+        return max(0.0, age_s - longest_call_s(self._settings))
+
+    @property
+    def quiet(self) -> str:
+        """Why it seems dead before its time is up and it is ended: half a second beyond what it is known for; else ""."""
+        child = self._child
+        if child is None or not self._opened:
+            return ""
+        if (age_s := self.beat_age_s) > _BEAT_S + _QUIET_S:
+            return f"its process gives no sign of life for {age_s:.1f} s"
+        seen = child.status.read()
+        expected_s = seen.gap_ns / 1e9 if seen.frames >= _KNOWN_FRAMES else self._period_s
+        since_s = (time.monotonic_ns() - max(seen.last_frame_ns, self._opened_ns)) / 1e9
+        if self._stall_s is not None and expected_s and since_s > expected_s + _QUIET_S:
+            return f"sends no frame for {since_s:.1f} s, and used to send one every {expected_s:.2g} s"
+        return ""
+
+    def look(self) -> None:
+        """Is it still well? Takes no frame. CameraLost if it is dead, hung or silent for too long."""
+        self._check()
 
     def start(self) -> None:
         """Spawn the child and return at once; ask poll_opened whether the camera is open."""

@@ -87,7 +87,7 @@ def find_producers(named: Sequence[str] = ()) -> tuple[Path, ...]:
     found, broken = [], []
     for path in _on_search_path():
         if fault := _fault(path):
-            log.warning("%s is left out: %s", path, fault)
+            log.warning("producer_left_out file=%s why=%s", path, fault)
             broken.append(f"{path}: {fault}")
         else:
             found.append(path)

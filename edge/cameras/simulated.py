@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+import cv2
 import numpy as np
 from typing_extensions import Self
 
@@ -21,6 +22,9 @@ from edge.errors import CameraLost, CameraRefused, ConfigError, FrameError
 from edge.schema import load_json
 from edge.settings.simulated import SceneControl, SimulatedSettings
 from edge.types import Frame, ImageU8
+
+_BLUR, _TEAR = 30, 8
+"""Of the frame's width: the sigma of a lens out of focus, and how far the lower half of a torn frame is shifted."""
 
 
 class SimulatedCamera:
@@ -120,6 +124,9 @@ class SimulatedCamera:
             raise CameraRefused("refuses its settings (simulated)", where=self._name, remedy="mend the camera's settings")
         if "crash" in faults:
             os._exit(70)
+        if "segfault" in faults:
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGSEGV)
         if "hang" in faults:
             _hang()
 
@@ -129,6 +136,13 @@ class SimulatedCamera:
         image = pictures.render(number, control)
         if "black" in faults:
             image = np.zeros_like(image)
+        if "saturated" in faults:
+            image = np.full_like(image, 255)
+        if "blurred" in faults:
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), image.shape[1] / _BLUR), np.uint8)
+        if "torn" in faults:
+            middle, shift = image.shape[0] // 2, image.shape[1] // _TEAR
+            image = np.concatenate((image[:middle], np.roll(image[middle:], shift, axis=1)))
         if "wrong_size" in faults:
             image = np.ascontiguousarray(image[: max(1, image.shape[0] // 2)])
         self._previous = image

@@ -35,6 +35,8 @@ class FrameSink:
         self._generation = 0
         self._lost = 0
         self._incomplete = 0
+        self._last_ns = 0
+        self._gap_ns = 0
 
     @property
     def has_room(self) -> bool:
@@ -50,7 +52,7 @@ class FrameSink:
     def put(self, frame: Frame) -> None:
         """Hand over one frame, or count it as lost if every slot is in use."""
         ready_ns = time.monotonic_ns()
-        self._status.set("last_frame_ns", ready_ns)
+        self._arrived(ready_ns)
         self._note(frame.lost_before, frame.incomplete_before)
         slot, self._placed = self._placed, None
         ring = self._ring_for(frame.image.nbytes)
@@ -81,7 +83,7 @@ class FrameSink:
 
     def put_error(self, error: FrameError) -> None:
         """Hand over that a frame came which cannot be judged; it takes a slot, so that order and bounds are the same."""
-        self._status.set("last_frame_ns", time.monotonic_ns())
+        self._arrived(time.monotonic_ns())
         self._status.add("damaged")
         ring = self._ring or self._ring_for(1)
         slot = self._slot(ring)
@@ -92,6 +94,14 @@ class FrameSink:
         self._send(
             FrameRecord(self._generation, slot, (), lost_before=self._lost, incomplete_before=self._incomplete, error=error)
         )
+
+    def _arrived(self, now_ns: int) -> None:
+        """Note the time, and how far apart frames come of late: a long gap is forgotten within some twenty frames."""
+        if self._last_ns:
+            self._gap_ns = max(now_ns - self._last_ns, self._gap_ns * 9 // 10)
+            self._status.set("gap_ns", self._gap_ns)
+        self._last_ns = now_ns
+        self._status.set("last_frame_ns", now_ns)
 
     def _send(self, record: FrameRecord) -> None:
         self._out.send(record)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_FIELDS = ("heartbeat_ns", "last_frame_ns", "frames", "lost", "incomplete", "skipped", "damaged")
+_FIELDS = ("heartbeat_ns", "last_frame_ns", "frames", "lost", "incomplete", "skipped", "damaged", "gap_ns")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Counters:
 
     frames: handed to the ring. lost: counted by the camera, or dropped because every slot was in use. incomplete: arrived
     damaged and thrown away by the camera. skipped: replaced by a fresher frame before anyone took them (policy newest).
-    damaged: arrived but could not be judged (FrameError). heartbeat_ns, last_frame_ns: host monotonic, 0 for never.
+    damaged: arrived but could not be judged (FrameError). heartbeat_ns, last_frame_ns: host monotonic, 0 for never. gap_ns:
+    the longest time between two frames of late, 0 before the second frame.
     """
 
     heartbeat_ns: int = 0
@@ -27,6 +28,7 @@ class Counters:
     incomplete: int = 0
     skipped: int = 0
     damaged: int = 0
+    gap_ns: int = 0
 
 
 class StatusPage:

@@ -16,17 +16,19 @@ from edge.errors import CameraLost, CameraRefused, DeviceError
 from edge.settings.cameras import CameraSettings, ProcessSettings
 from edge.types import Frame
 
-CameraStatus = Literal["closed", "opening", "live", "lost", "refused"]
+CameraStatus = Literal["closed", "opening", "live", "silent", "lost", "refused"]
 
 
 @dataclass(frozen=True)
 class CameraState:
     """What a view says about its camera.
 
-    why: the last error in words, "" while all is well. since_ns: host monotonic time of the last change of status.
+    status silent: it runs, but sends neither frames nor signs of life as it used to; it is lost when its time is up, or live
+    again before. why: the last error in words, "" while all is well. since_ns: host monotonic time of the last change.
     next_try_in_s: None while a process runs. restarts: processes started after the first. frames, lost, incomplete,
     skipped, damaged: over all lives, see Counters. handoff_s: how long the last frame took from the camera to the
-    station, 0 before the first.
+    station, 0 before the first. awaits_first: it runs freely and has never sent a frame yet. frame_age_s: since the last frame
+    of any life, None before the first.
     """
 
     status: CameraStatus
@@ -40,6 +42,8 @@ class CameraState:
     skipped: int
     damaged: int
     handoff_s: float
+    awaits_first: bool = False
+    frame_age_s: float | None = None
 
 
 class Backoff:
@@ -118,9 +122,10 @@ class SupervisedCamera:
         camera = self._camera
         seen = _sum(self._past, camera.counters) if camera else self._past
         away = self._status in ("lost", "refused")
+        quiet = camera.quiet if camera is not None and self._status == "live" else ""
         return CameraState(
-            self._status,
-            str(self._error) if self._error and self._status != "live" else "",
+            "silent" if quiet else self._status,
+            quiet or (str(self._error) if self._error and self._status != "live" else ""),
             self._since_ns,
             max(0.0, self._due_s - self._clock()) if away else None,
             max(0, self._lives - 1),
@@ -130,7 +135,31 @@ class SupervisedCamera:
             seen.skipped,
             seen.damaged,
             camera.handoff_s if camera else self._handoff_s,
+            camera is not None and camera.runs_freely and seen.frames == 0,
+            (time.monotonic_ns() - seen.last_frame_ns) / 1e9 if seen.last_frame_ns else None,
         )
+
+    @property
+    def beat_age_s(self) -> float:
+        """Seconds since its process gave a sign of life; 0 while there is none, or while it opens."""
+        camera = self._camera
+        return camera.beat_age_s if camera is not None else 0.0
+
+    @property
+    def hang_limit_s(self) -> float:
+        """After so long without a sign of life its process is ended."""
+        return self._process.hang_timeout_s
+
+    def look(self) -> None:
+        """See how it is, and start it again when it is time, without taking a frame: for cameras that are asked for each.
+        Never waits; CameraLost and CameraRefused as grab.
+        """
+        camera = self._live(0.0)
+        try:
+            camera.look()
+        except DeviceError as error:
+            self._lose(error)
+            raise
 
     def grab(self, timeout_s: float) -> Frame | None:
         """As ProcessCamera.grab; while the camera is away, CameraLost or CameraRefused after at most timeout_s."""
@@ -222,6 +251,7 @@ def _copy(error: DeviceError) -> DeviceError:
 def _sum(past: Counters, now: Counters) -> Counters:
     return replace(
         now,
+        last_frame_ns=max(past.last_frame_ns, now.last_frame_ns),
         frames=past.frames + now.frames,
         lost=past.lost + now.lost,
         incomplete=past.incomplete + now.incomplete,

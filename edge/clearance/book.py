@@ -80,7 +80,7 @@ class Book:
             if self._path is None or not _is_damage(error):
                 raise self._failed(error) from None
             kept = self._path.with_name(f"{self._path.name}.damaged-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}")
-            _LOG.critical("%s is damaged (%s). It was kept as %s: earlier requests are unknown", self._path, error, kept)
+            _LOG.critical("clearances_damaged file=%s why=%s kept_as=%s", self._path, error, kept)
             try:
                 self._set_aside(kept)
                 self._connection = self._open()

@@ -75,6 +75,11 @@ class Clearances:
             raise ConfigError("; ".join(accepted.problems), problems=accepted.problems)
         return accepted.answer.result()
 
+    @property
+    def over_s(self) -> float:
+        """By how much the clearance that runs now exceeds what one may take in all; 0 if it does not, or none runs."""
+        return max(0.0, self._desk.work_s - self._settings.whole_s)
+
     def cancel(self, request_id: str, who: str) -> bool:
         """End the running request of this id as UNDECIDED(cancelled); False if it does not run or is decided already."""
         return self._desk.cancel(request_id, who)

@@ -152,6 +152,12 @@ class Desk:
             self._is_sealed = not can_end
             return self._job
 
+    @property
+    def work_s(self) -> float:
+        """For how long the clearance has been at work that runs now; 0 if none does."""
+        job, thread = self._job, self._thread
+        return time.monotonic() - job.started if job is not None and thread is not None else 0.0
+
     def vacate(self) -> None:
         """What `occupy` was for is over."""
         with self._lock:

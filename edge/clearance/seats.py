@@ -43,7 +43,10 @@ def hashes_of(recipe: Recipe) -> dict[str, str]:
     """SHA-256 of everything that a recipe's version consists of."""
     hashes = {name: str(value) for name, value in recipe.hashes.model_dump(exclude_none=True).items()}
     hashes["recipe"] = hash_of(recipe.document.model_dump(mode="json", by_alias=True))
-    return {**hashes, "card": recipe.card.sha256} if recipe.card is not None else hashes
+    for name, kept in (("card", recipe.card), ("parity", recipe.parity)):
+        if kept is not None:
+            hashes[name] = kept.sha256
+    return hashes
 
 
 def troubles_of(seat: Seat) -> tuple[Reason, ...]:

@@ -6,12 +6,12 @@ import argparse
 import importlib
 import importlib.metadata
 import logging
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 from edge.cli import manual
 from edge.cli.terminal import Parser, run_command, say
+from edge.logs import FORMS, Form, start_logging
 
 COMMANDS: Final = ("run", "check", "challenge", "judge", "validate", "recipe", "archive", "audit", "doctor", "demo")
 
@@ -20,6 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every command's help reads like a manual page."""
     parser = Parser(prog="lineclear", description=manual.MAIN, epilog=manual.MAIN_END)
     parser.add_argument("--verbose", "-v", action="store_true", help="log every step, not only what went wrong")
+    parser.add_argument(
+        "--log-format", choices=FORMS, help="how log lines are written; text unless $LINECLEAR_LOG_FORMAT says so"
+    )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name in COMMANDS:
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    _start_logging(args.command, args.verbose)
+    _start_logging(args.command, args.verbose, args.log_format)
     status: int = args.run(args)
     return status
 
@@ -53,19 +56,7 @@ class _Version(argparse.Action):
         parser.exit(0)
 
 
-class _OneLine(logging.Formatter):
-    """An exception as its last line: whole tracebacks are for --verbose and for the station's own log."""
-
-    def formatException(self, ei: object) -> str:  # noqa: N802 - logging's name
-        error = ei[1] if isinstance(ei, tuple) else ei
-        return f"  why={type(error).__name__}: {error}"
-
-
-def _start_logging(command: str, verbose: bool) -> None:
+def _start_logging(command: str, verbose: bool, form: Form | None) -> None:
     """`run` is a service and logs what it does; the others say everything that matters as their answer."""
-    level = logging.INFO if verbose or command == "run" else logging.ERROR
     whole = verbose or command == "run"
-    handler = logging.StreamHandler(sys.stderr)
-    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    handler.setFormatter(logging.Formatter(form) if whole else _OneLine(form))
-    logging.basicConfig(level=level, handlers=[handler])
+    start_logging(logging.INFO if whole else logging.ERROR, form, short=not whole)

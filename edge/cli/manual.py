@@ -7,6 +7,7 @@ exit status:
        `archive`, `audit`: something is gone or was changed
   2    `check`: UNDECIDED
   3    bad use or bad input: arguments, config, recipe, bundle; standard error says what, where, and what to do
+  4    `run`: a part hung; what waited was answered, and whoever started it starts it again
   130  interrupted (Ctrl-C, SIGTERM); `run`: 0
 """
 

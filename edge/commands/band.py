@@ -43,8 +43,10 @@ def image_band(card: ThresholdCard, calibrated: ThresholdCard, headroom: float) 
     return Band(low=top, high=max(top, high))
 
 
-def pixel_band(card: ThresholdCard, calibrated: ThresholdCard, headroom: float) -> Band:
-    """The band of the pixel threshold, from the pixels of the good frames' maps."""
+def pixel_band(card: ThresholdCard, calibrated: ThresholdCard, headroom: float) -> Band | None:
+    """The band of the pixel threshold, from the pixels of the good frames' maps; None where the bundle gives no map."""
+    if card.pixel is None or calibrated.pixel_threshold is None:
+        return None
     top = card.pixel.max
     return Band(low=top, high=max(top, top + headroom * (top - card.pixel.min), calibrated.pixel_threshold))
 
@@ -57,7 +59,7 @@ def same_frames(card: ThresholdCard, other: ThresholdCard) -> bool:
 def with_thresholds(card: ThresholdCard, calibrated: ThresholdCard, wanted: Wanted, headroom: float) -> ThresholdCard:
     """The card with other thresholds, as method `max` with the margin that gives them. Refused: outside the band."""
     image = _within("image_threshold", wanted.image, image_band(card, calibrated, headroom), card.image_threshold)
-    pixel = _within("pixel_threshold", wanted.pixel, pixel_band(card, calibrated, headroom), card.pixel_threshold)
+    pixel = _pixel_within(wanted.pixel, pixel_band(card, calibrated, headroom), card.pixel_threshold)
     fields = card.model_dump(by_alias=True, exclude={"sha256", "fit"})
     fields |= {"image_threshold": image, "pixel_threshold": pixel}
     fields |= {"who": wanted.who, "when": wanted.when, "why": wanted.why, "before": card.sha256}
@@ -83,14 +85,24 @@ def check_card(card: ThresholdCard, before: ThresholdCard | None, headroom: floa
         ("image_threshold", card.image_threshold, image_band(card, _strict(card), headroom)),
         ("pixel_threshold", card.pixel_threshold, pixel_band(card, _strict(card), headroom)),
     ):
-        if value > band.high:
+        if value is not None and band is not None and value > band.high:
             message = f"{name} {value:g} of the card is above {band.high:g}, the most that its own frames allow"
             raise Refused("refused", message, remedy="put it in force on the station: lineclear-calibrate")
 
 
 def _strict(card: ThresholdCard) -> ThresholdCard:
     """A card from outside cannot vouch for its own thresholds: as if it had been calibrated at its highest scores."""
-    return card.model_copy(update={"image_threshold": card.scores[-1], "pixel_threshold": card.pixel.max})
+    pixel = None if card.pixel is None else card.pixel.max
+    return card.model_copy(update={"image_threshold": card.scores[-1], "pixel_threshold": pixel})
+
+
+def _pixel_within(value: float | None, band: Band | None, current: float | None) -> float | None:
+    if band is None or current is None:
+        if value is not None:
+            message = "the view's bundle gives no map, so there is no pixel threshold"
+            raise Refused("refused", message, remedy="set the image threshold alone")
+        return None
+    return _within("pixel_threshold", value, band, current)
 
 
 def _within(name: str, value: float | None, band: Band, current: float) -> float:

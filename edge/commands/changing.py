@@ -152,6 +152,9 @@ class _Changed:
         except ConfigError as error:
             raise Refused("refused", error.message, problems=error.problems) from None
         check_card(card, recipe.card, self.headroom)
+        if (card.pixel_threshold is not None) != recipe.bundle.manifest.has_map:
+            message = "a card has a pixel threshold exactly where the view's bundle gives a map"
+            raise Refused("refused", message, remedy="take the card with this recipe: lineclear-calibrate thresholds")
         unfit = stale(card, recipe, camera_settings_hash=recipe.card.hashes.camera if recipe.card is not None else None)
         if unfit:
             raise Refused("refused", "the card is not for this recipe: " + "; ".join(unfit), problems=unfit)

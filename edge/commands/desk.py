@@ -278,4 +278,4 @@ class CommandDesk:
         self._is_serving = False
         for lane in (self._front, *self._lanes.values()):
             if not lane.close(STOP_S):
-                log.error("command_still_running: it is left to end by itself")
+                log.error("command_still_running for_s=%g", STOP_S)

@@ -98,7 +98,7 @@ class Tally:
             return dict(sorted(self._counts.items()))
 
     def say(self, code: str, level: int, message: str, *details: object) -> None:
-        """Log it, but each code at most once in ten seconds, with the number of those left out."""
+        """Log it, but each code at most once in ten seconds; silenced: how many were left out since."""
         now_s = time.monotonic()
         with self._lock:
             last_s, silent = self._logged.get(code, (-_QUIET_S, 0))
@@ -106,8 +106,7 @@ class Tally:
                 self._logged[code] = (last_s, silent + 1)
                 return
             self._logged[code] = (now_s, 0)
-        more = f" ({silent} more of these since)" if silent else ""
-        log.log(level, message + "%s", *details, more)
+        log.log(level, message + " silenced=%d", *details, silent)
 
 
 _QUIET_S = 10.0

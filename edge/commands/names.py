@@ -43,7 +43,7 @@ class NameWatch:
         other = "" if message.retained else _instance_in(message)
         if other not in ("", self._instance):
             if self.alarm is None:
-                log.error("%s: instance %s speaks as %s too", NAME_ALARM, other, self._topic)
+                log.error("station_name_conflict instance=%s topic=%s", other, self._topic)
             self._heard = other, self._clock()
 
     @property

@@ -84,15 +84,15 @@ class Band(Closed):
 
 
 class ThresholdSet(Closed):
-    """The view's thresholds in force, and what they may be set to."""
+    """The view's thresholds in force, and what they may be set to. pixel_*: null where the view's bundle gives no map."""
 
     kind: Literal["threshold_set"] = "threshold_set"
     view: str
     recipe_version: int
     image_threshold: float
-    pixel_threshold: float
+    pixel_threshold: float | None
     image_band: Band
-    pixel_band: Band
+    pixel_band: Band | None
 
 
 class MaskSet(Closed):

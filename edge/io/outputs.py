@@ -83,7 +83,7 @@ class Outputs:
         if self._thread is not None:
             self._thread.join(STOP_S)
             if self._thread.is_alive():
-                log.error("thread_did_not_stop name=outputs")
+                log.error("thread_did_not_stop name=%s", "outputs")
                 return  # it may still use the bell
         os.close(self._bell_read)
         os.close(self._bell_write)

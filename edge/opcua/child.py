@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.errors import ConfigError
+from edge.logs import join_logging
 from edge.opcua.server import Started, UaServer
 from edge.settings.opcua import OpcUaConfig
 from edge.sidecar import Link, SidecarGone, die_with, link_of
@@ -116,6 +117,7 @@ async def work(link: Link) -> None:
 def main() -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    join_logging()
     # It writes a traceback for whatever a stranger sends; what matters is told to the station.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     die_with(sys.argv[3])

@@ -93,10 +93,10 @@ class OpcUa:
         if self._thread is not None:
             self._thread.join(STOP_S)
             if self._thread.is_alive():
-                log.error("thread_did_not_stop name=opcua")
+                log.error("thread_did_not_stop name=%s", "opcua")
 
     def state_changed(self, status: str, reason: str, topic: str, **more: str) -> None:
-        """The station's state: `starting`, `ready`, `degraded`. more: Software, ConfigHash, Product."""
+        """The station's state: `starting`, `ready`, `degraded`, `safe_mode`. more: Software, ConfigHash, Product."""
         self._say({"station": station_group(status, reason, topic, **more)})
 
     def view_changed(self, view: str, why_not: str) -> None:

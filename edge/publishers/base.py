@@ -63,6 +63,16 @@ class Publisher(Protocol):
         ...
 
 
+@runtime_checkable
+class Threaded(Protocol):
+    """A Publisher with a thread of its own."""
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since that thread last made a turn."""
+        ...
+
+
 @dataclass(frozen=True)
 class Incoming:
     """A message that somebody sent to the station.

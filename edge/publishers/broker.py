@@ -262,7 +262,7 @@ class BrokerConnection:
     def _on_subscribe(self, _client: object, _data: object, _number: int, reasons: list[ReasonCode], _: object) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
-            _LOG.error("mqtt: %s does not let the station hear commands (%s): see its access list", self.where, refused[0])
+            _LOG.error("mqtt_commands_refused broker=%s why=%s", self.where, refused[0])
 
     def _refused(self, reason: str) -> BrokerLost:
         remedies = {

@@ -112,7 +112,8 @@ class Delivery:
                 return False
             limit = self._connection.max_packet_bytes
             if limit is not None and message.size_bytes > limit:
-                _LOG.warning("%s: an answer of %d bytes exceeds the broker's limit and is dropped", message.topic, limit)
+                size_bytes = message.size_bytes
+                _LOG.warning("mqtt_answer_too_large topic=%s size_bytes=%d limit_bytes=%d", message.topic, size_bytes, limit)
                 self._answers.done(number)
                 continue
             self._answered.add(number)
@@ -155,7 +156,7 @@ class Delivery:
             cap = min(cap, self._connection.max_packet_bytes - bare.size_bytes)
         image = fit_image(EncodedImage(row.payload, row.content_type), cap)
         if image is None:
-            _LOG.warning("%s: image of result %s cannot be made to fit %d bytes and is dropped", row.topic, row.result_id, cap)
+            _LOG.warning("mqtt_image_too_large topic=%s result_id=%s limit_bytes=%d", row.topic, row.result_id, cap)
             self._unsendable.add(row.id)
             return []
         sha256 = hashlib.sha256(image.data).hexdigest()
@@ -182,7 +183,7 @@ class Delivery:
     def _refuse(self, sent: _Sent, why: str) -> None:
         """Results and images alike wait: what is refused is the topic, and the bounds of the outbox hold them."""
         if sent.answer:
-            _LOG.warning("%s: the broker refuses an answer (%s)", sent.topic, why)
+            _LOG.warning("mqtt_answer_refused topic=%s why=%s", sent.topic, why)
             self._end_answer(sent.answer)
         elif sent.row is None:
             self._parking.refuse(sent.topic, why)

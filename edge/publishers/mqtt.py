@@ -24,6 +24,8 @@ from edge.settings.mqtt import MqttSettings, StationAddress
 
 _LOG = logging.getLogger(__name__)
 OUTBOX_FILE: Final = "outbox.sqlite3"
+ALWAYS_COUNTED: Final = ("dropped_image", "dropped_verdict", "dropped_clearance", "damaged_files")
+"""Counters of the outbox that are told as 0 before they first count."""
 
 
 class MqttPublisher:
@@ -51,7 +53,7 @@ class MqttPublisher:
         """
         secured(self._settings, self._client_id, Message(self._root, b""))
         if self._settings.credentials_file and not self._settings.tls and not _is_loopback(self._settings.host):
-            _LOG.warning("mqtt: the password travels unencrypted to %s: set tls", self._settings.host)
+            _LOG.warning("mqtt_password_in_clear host=%s", self._settings.host)
         self._outbox.__enter__()
         topics = tuple(dict.fromkeys(topic for ears in self._ears for topic in ears.topics))
         self._sender = Sender(
@@ -66,7 +68,7 @@ class MqttPublisher:
             self._sender.stop()
         waiting = self._outbox.depth
         if waiting.rows:
-            _LOG.info("mqtt: %d results and %d images wait in the outbox for the next start", waiting.results, waiting.images)
+            _LOG.info("outbox_left results=%d images=%d", waiting.results, waiting.images)
         self._outbox.__exit__(None, None, None)
 
     def listen(self, topics: Sequence[str], receive: Callable[[Incoming], None]) -> None:
@@ -100,10 +102,16 @@ class MqttPublisher:
         """Connected or why not; OutboxError before the start. May be read by any thread at any time."""
         return self._running().status
 
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the sender's thread last made a turn; 0 before the start."""
+        return self._sender.idle_s if self._sender is not None else 0.0
+
     def health(self) -> dict[str, float | int | str | bool | None]:
         """Counters for the health message; OutboxError if the outbox cannot be read."""
         status, depth = self.status, self._outbox.depth
-        counters = {f"outbox.{name}": count for name, count in self._outbox.counters().items()}
+        counted = {**dict.fromkeys(ALWAYS_COUNTED, 0), **self._outbox.counters()}
+        counters = {f"outbox.{name}": count for name, count in counted.items()}
         return {
             "mqtt.connected": status.connected,
             "mqtt.reason": status.reason,
@@ -114,6 +122,8 @@ class MqttPublisher:
             "outbox.results": depth.results,
             "outbox.images": depth.images,
             "outbox.size_bytes": depth.size_bytes,
+            "outbox.oldest_s": self._outbox.oldest_age_s(),
+            "outbox.readable": True,
             **counters,
         }
 

@@ -143,6 +143,12 @@ class Outbox:
         with self._sender_connection() as sender:
             return dict(sender.execute("SELECT name, value FROM counters ORDER BY name"))
 
+    def oldest_age_s(self) -> float:
+        """For how long the oldest record has waited; 0 where nothing waits. Raises OutboxError."""
+        with self._sender_connection() as sender:
+            row = sender.execute("SELECT created_at FROM outbox ORDER BY id LIMIT 1").fetchone()
+        return max(0.0, self._clock() - row[0]) if row else 0.0
+
     def result(self, result_id: str) -> dict[str, Any] | None:
         """The recorded body of a result, None if it is unknown or too old. Raises OutboxError."""
         with self._sender_connection() as sender:
@@ -194,7 +200,7 @@ class Outbox:
         self._depth = replace(self._depth, images=0, image_bytes=0)
         self._refuses_images = True
         judge.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        _LOG.error("%s: the disk is full: %d waiting images were dropped, no more are taken: free space", self._path, freed)
+        _LOG.error("disk_full file=%s images_dropped=%d", self._path, freed)
 
     def _is_known(self, judge: sqlite3.Connection, row: Row) -> bool:
         found = judge.execute("SELECT body FROM results WHERE result_id = ?", (row.record.result_id,)).fetchone()
@@ -250,10 +256,8 @@ class Outbox:
             return
         self._last_loud = now
         _LOG.critical(
-            "%s: the outbox is full and RESULTS ARE BEING DROPPED (%s, oldest first): bring the broker back or raise max_rows "
-            "and max_bytes",
-            self._path, ", ".join(f"{count} {kind}" for kind, count in results.items()),
-        )  # fmt: skip
+            "results_dropped file=%s dropped=%s", self._path, ", ".join(f"{count} {kind}" for kind, count in results.items())
+        )
 
     @contextmanager
     def _sender_connection(self) -> Iterator[sqlite3.Connection]:

@@ -82,11 +82,7 @@ def open_outbox(path: Path, busy_timeout_s: float) -> tuple[sqlite3.Connection, 
             judge = _open_checked(path, busy_timeout_s)
         except _DamagedError as damage:
             kept = _set_aside(path)
-            _LOG.critical(
-                "%s is damaged (%s). It was kept as %s and a new outbox was begun: results in it were not sent; "
-                "`sqlite3 %s .recover` may read them",
-                path, damage, kept, kept,
-            )  # fmt: skip
+            _LOG.critical("outbox_damaged file=%s why=%s kept_as=%s", path, damage, kept)
             judge = _open_checked(path, busy_timeout_s)
             judge.execute(COUNT_SQL, ("damaged_files", 1))
         return judge, _connect(path, busy_timeout_s, "NORMAL")

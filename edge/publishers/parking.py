@@ -33,9 +33,7 @@ class Parking:
         """Hold the topic: 30 s, and twice as long each time that it is refused again, at most 10 minutes."""
         before = self._held.get(topic)
         if before is None:
-            _LOG.error(
-                "%s: the broker does not take this topic (%s): what belongs there waits: check its access list", topic, why
-            )
+            _LOG.error("mqtt_topic_refused topic=%s why=%s", topic, why)
         wait_s = min(before.wait_s * 2, _LONGEST_S) if before else _FIRST_S
         self.refusals += 1
         self._held = {**self._held, topic: _Held(time.monotonic() + wait_s, wait_s, why)}
@@ -43,7 +41,7 @@ class Parking:
     def accept(self, topic: str) -> None:
         """The broker took it."""
         if topic in self._held:
-            _LOG.info("%s: the broker takes this topic again", topic)
+            _LOG.info("mqtt_topic_taken topic=%s", topic)
             self._held = {other: held for other, held in self._held.items() if other != topic}
 
     def held(self) -> set[str]:

@@ -73,6 +73,7 @@ class Sender:
         self._maintained_s = time.monotonic()
         self._short_lives = 0
         self._taken_over = False
+        self._turned_s = time.monotonic()
         self._status = MqttStatus(False, "not started", datetime.now(timezone.utc))
         self._thread = threading.Thread(target=self._run, name="mqtt-sender", daemon=True)
 
@@ -89,7 +90,7 @@ class Sender:
         self._wakeup.ring()
         self._thread.join(self._settings.drain_s + 2 * _GOODBYE_S)
         if self._thread.is_alive():
-            _LOG.warning("mqtt: still waiting for %s while stopping; left alone", self._settings.host)
+            _LOG.warning("mqtt_still_waiting host=%s", self._settings.host)
         self._set_status(False, "stopped")
 
     def ring(self) -> None:
@@ -100,6 +101,11 @@ class Sender:
     def status(self) -> MqttStatus:
         """Connected, or why not."""
         return self._status
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since its thread last made a turn: a few, unless it hangs or ended."""
+        return time.monotonic() - self._turned_s
 
     @property
     def refused_topics(self) -> int:
@@ -128,6 +134,7 @@ class Sender:
             end_s = time.monotonic() + delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads stations, hides nothing
             delay_s = min(delay_s * 2, self._settings.reconnect_max_s)
             while not self._stopping() and (left_s := end_s - time.monotonic()) > 0:
+                self._turned_s = time.monotonic()
                 self._maintain()
                 self._wakeup.wait(min(left_s, _MAINTENANCE_S))
 
@@ -138,6 +145,7 @@ class Sender:
         """One connection, from greeting to end; returns how long it lived, 0 if it never did."""
         connection: BrokerConnection | None = None
         began_s: float | None = None
+        self._turned_s = time.monotonic()
         try:
             will = self._about_state("connection_lost")
             connection = secured(self._settings, self._client_id, will)
@@ -160,6 +168,7 @@ class Sender:
         connection.subscribe(self._topics)
         peace_s = time.monotonic() + _PEACE_S
         while True:
+            self._turned_s = time.monotonic()
             timeout_s = _STEP_S
             try:
                 is_idle = delivery.feed()
@@ -207,7 +216,7 @@ class Sender:
             f"connections to {self._settings.host} are taken over or end as soon as they are made: another client seems to use "
             f"the client id {self._client_id!r}: give each station an address or a client_id of its own"
         )
-        _LOG.error("mqtt: %s", text)
+        _LOG.error("mqtt_client_id_conflict why=%s", text)
         self._status = replace(self._status, client_id_conflict=True)
         self._present.put(self._alarm(text))
 
@@ -230,7 +239,7 @@ class Sender:
         try:
             self._outbox.maintain()
         except OutboxError as error:
-            _LOG.warning("mqtt: the outbox could not be tidied: %s", error)
+            _LOG.warning("outbox_not_tidied why=%s", error)
 
     def _set_status(self, connected: bool, reason: str, connections: int | None = None) -> None:
         """Keep, and log once per change."""
@@ -241,11 +250,11 @@ class Sender:
             return
         self._status = replace(before, connected=connected, reason=reason, since=datetime.now(timezone.utc), connections=count)
         if connected and not reason:
-            _LOG.info("mqtt: connected to %s:%d", self._settings.host, self._settings.effective_port)
+            _LOG.info("mqtt_connected host=%s port=%d", self._settings.host, self._settings.effective_port)
         elif self._stopping():
-            _LOG.info("mqtt: %s", reason)
+            _LOG.info("mqtt_disconnected why=%s", reason)
         else:
-            _LOG.warning("mqtt: %s", reason)
+            _LOG.warning("mqtt_trouble connected=%s why=%s", connected, reason)
 
 
 def _refusals(refused: dict[str, str]) -> str:

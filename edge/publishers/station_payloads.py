@@ -22,11 +22,14 @@ _ALARM_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class StationStatus(str, Enum):
-    """What the station can do now. `offline` is said by the last will and on a clean stop, never by a running station."""
+    """What the station can do now. safe_mode: it runs but judges nothing, since its config cannot be used. `offline` is said
+    by the last will and on a clean stop, never by a running station.
+    """
 
     STARTING = "starting"
     READY = "ready"
     DEGRADED = "degraded"
+    SAFE_MODE = "safe_mode"
     OFFLINE = "offline"
 
 

@@ -77,8 +77,9 @@ class Fault(Closed):
     """A fault by frame number, by probability (seeded), or both.
 
     drop: the frame is lost and counted. short: it arrives damaged and is thrown away. damaged: it arrives and cannot be
-    judged (FrameError). stall: no frames, no error. black, saturated, blurred (out of focus), torn (its lower half is shifted),
-    frozen, wrong_size: what the picture shows. lost: CameraLost. crash, segfault: the process dies. hang: it answers to nothing any more. refused, not_there: opening fails.
+    judged (FrameError). stall: no frames, no error. black, saturated, blurred (out of focus), torn (its lower half is
+    shifted), frozen, wrong_size: what the picture shows. lost: CameraLost. crash, segfault: the process dies. hang: it
+    answers to nothing any more. refused, not_there: opening fails.
     frames: the first frame of each occurrence, which lasts `length` frames. life: only in that life of the camera process
     (0 is the first), so that a respawned camera is sound again; null: in every life.
     """

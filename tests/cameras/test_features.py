@@ -118,8 +118,8 @@ def test_optional_feature_may_be_absent_or_locked_but_not_wrong(caplog) -> None:
     subject.set("Absent", 1, required=False)
     subject.set("Locked", 5, required=False)
     assert node_map.log == []
-    assert "Absent is not there" in caplog.text
-    assert "Locked stays 4" in caplog.text
+    assert "feature_absent where=" in caplog.text
+    assert "name=Locked value=4" in caplog.text
     with pytest.raises(CameraRefused, match="allowed: 0 to 64"):
         subject.set("Open", 65, required=False)
 
@@ -148,7 +148,7 @@ def test_delta_is_logged(caplog) -> None:
     subject, _ = features(Width=IInteger(640), Height=IInteger(480))
     subject.set("Width", 800)
     subject.set("Height", 480)
-    assert f"{WHERE}: Width 640 -> 800" in caplog.text
+    assert f"feature_set where={WHERE} name=Width before=640 after=800" in caplog.text
     assert "Height" not in caplog.text
 
 

@@ -74,7 +74,8 @@ class ScriptedSeat:
     @property
     def pipeline(self) -> Any:
         hashes = Hashes(**dict.fromkeys(("bundle", "reference", "masks", "registration", "score_rule"), f"{self.version:064x}"))
-        recipe = SimpleNamespace(hashes=hashes, document=document(view=self.name), card=None, product=self.product)
+        fields = {"document": document(view=self.name), "card": None, "parity": None, "product": self.product}
+        recipe = SimpleNamespace(hashes=hashes, **fields)
         return SimpleNamespace(blocked=None, recipe=recipe)
 
     @property

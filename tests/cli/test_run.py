@@ -47,8 +47,14 @@ def test_a_signal_stops_it_and_leaves_nothing(tmp_path, number: signal.Signals) 
 
 
 def test_a_station_that_cannot_start_says_so_in_one_line(lineclear, tmp_path) -> None:
-    assert "none.yaml: file not found" in lineclear.refused("run", tmp_path / "none.yaml")
-    assert "/proc/state" in lineclear.refused("run", station(tmp_path, state_dir="/proc/state"))
+    for path, problem in (
+        (tmp_path / "none.yaml", "none.yaml: file not found"),
+        (station(tmp_path, state_dir="/proc/state"), "/proc/state"),
+    ):
+        answer = lineclear("run", path)
+        assert (answer.status, answer.out) == (3, "")
+        assert problem in answer.problems[0]
+        assert "no last good config" in answer.problems[1]
 
 
 def test_a_check_that_is_terminated_leaves_no_process(tmp_path) -> None:
@@ -84,4 +90,5 @@ def test_a_broken_config_keeps_run_from_starting(tmp_path) -> None:
     path.write_text("station:\n\tsite: s\n")
     answer = process("run", path)
     assert (answer.status, answer.out) == (3, "")
-    assert answer.problems == [f"lineclear: {path}: line 2: a tab in the indentation: indent with spaces"]
+    assert answer.problems[0] == f"lineclear: {path}: line 2: a tab in the indentation: indent with spaces"
+    assert "no last good config" in answer.problems[1]

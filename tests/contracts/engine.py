@@ -34,6 +34,11 @@ class EngineContract:
         limits = {"image": 256, "reference": 256, "keep": 2}
         return {spec.name: random.integers(0, limits[spec.name], spec.shape, np.uint8) for spec in manifest.inputs}
 
+    @pytest.fixture
+    def output(self, manifest: Manifest) -> str:
+        """The output that is looked at: the map, or the score of a family without."""
+        return manifest.outputs[0].name
+
     def test_is_an_engine(self, engine: Engine) -> None:
         assert isinstance(engine, Engine)
 
@@ -53,21 +58,23 @@ class EngineContract:
             assert outputs[spec.name].shape == spec.shape
             assert np.isfinite(outputs[spec.name]).all()
 
-    def test_outputs_are_read_only_and_outlive_the_next_call(self, engine: Engine, inputs: dict[str, Any]) -> None:
+    def test_outputs_are_read_only_and_outlive_the_next_call(self, engine: Engine, inputs: dict[str, Any], output: str) -> None:
         with engine:
-            first = engine.infer(inputs)["anomaly_map"]
+            first = engine.infer(inputs)[output]
             kept = first.copy()
             engine.infer({**inputs, "image": 255 - inputs["image"]})
         np.testing.assert_array_equal(first, kept)
         with pytest.raises(ValueError, match="read-only"):
-            first[0, 0, 0] = 0
+            first.flat[0] = 0
 
-    def test_inputs_are_left_as_they_were_and_may_be_read_only_or_strided(self, engine: Engine, inputs: dict[str, Any]) -> None:
+    def test_inputs_are_left_as_they_were_and_may_be_read_only_or_strided(
+        self, engine: Engine, inputs: dict[str, Any], output: str
+    ) -> None:
         strided = np.repeat(inputs["image"], 2, axis=2)[:, :, ::2]
         strided.flags.writeable = False
         with engine:
-            plain = engine.infer(inputs)["anomaly_map"]
-            viewed = engine.infer({**inputs, "image": strided})["anomaly_map"]
+            plain = engine.infer(inputs)[output]
+            viewed = engine.infer({**inputs, "image": strided})[output]
         np.testing.assert_array_equal(strided, inputs["image"])
         np.testing.assert_array_equal(plain, viewed)
 
@@ -79,10 +86,10 @@ class EngineContract:
         for name in first:
             np.testing.assert_array_equal(first[name], second[name])
 
-    def test_another_frame_has_another_map(self, engine: Engine, inputs: dict[str, Any]) -> None:
+    def test_another_frame_has_another_map(self, engine: Engine, inputs: dict[str, Any], output: str) -> None:
         with engine:
-            first = engine.infer(inputs)["anomaly_map"]
-            second = engine.infer({**inputs, "image": 255 - inputs["image"]})["anomaly_map"]
+            first = engine.infer(inputs)[output]
+            second = engine.infer({**inputs, "image": 255 - inputs["image"]})[output]
         assert not np.array_equal(first, second)
 
     @pytest.mark.parametrize(

@@ -77,10 +77,11 @@ def test_the_page_has_every_alarm() -> None:
         reporter(publisher).report((View("feeder", camera("live")),), Health())
     said = {record.topic.removeprefix("alarm/") for record in publisher.records if record.kind is RecordKind.ALARM}
     shown = re.findall(r"^\| `([a-z_{}]+)` \|", PAGE.split("### Alarms")[1].split("## ")[0], re.MULTILINE)
-    others = {"audit", "evidence", NAME_ALARM, MEMORY_ALARM, "trigger_{name}", OUTPUTS_ALARM, OPCUA_ALARM}
+    watching = {"supervision", "config_changed", "config_not_kept"}
+    others = watching | {"audit", "evidence", NAME_ALARM, MEMORY_ALARM, "trigger_{name}", OUTPUTS_ALARM, OPCUA_ALARM}
     assert {code.replace("{view}", "feeder") for code in shown} == said | {CONFLICT_ALARM} | others
     speakers = {path.name for path in (DOCS.parent / "edge").rglob("*.py") if "alarm_record(" in path.read_text()}
-    assert speakers == {"station_payloads.py", "report.py", "sender.py"}
+    assert speakers == {"station_payloads.py", "report.py", "sender.py", "watching.py"}
 
 
 def test_the_page_has_every_status() -> None:
@@ -180,4 +181,4 @@ def test_asyncapi_knows_every_topic_and_its_schema() -> None:
 
 def test_page_links_exist() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
-        assert (DOCS / Path(target)).exists(), target
+        assert (DOCS / Path(target.split("#")[0])).exists(), target

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge.archive import ArchiveReader, Entry
+    from edge.archive import ArchiveReader, Entry, Finding
 
 SUMMARY = "find, show, export or verify evidence"
 
@@ -22,7 +22,8 @@ export  all evidence of a batch as one zip with a report to sign (report.html) a
         and SHA256SUMS
 verify  that every file is there as it was written; or that an exported zip is
 
-All of them may run while the station runs. Nothing is changed.
+All of them may run while the station runs. Nothing is changed; `verify --keep` writes its outcome beside the archive, into
+STATE_DIR/checks, where the station finds it.
 """
 
 EPILOG = """\
@@ -36,6 +37,7 @@ examples:
   lineclear archive list station.yaml --since 2026-11-22T06:00 --limit 20 --json | jq -r .files.frame
   lineclear archive export station.yaml --batch B4711 --out B4711.zip --pdf
   lineclear archive verify B4711.zip
+  lineclear archive verify station.yaml --keep       # what the timer lineclear-archive-verify@ runs
 """
 
 
@@ -63,13 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--out", required=True, type=Path, metavar="ZIP", help="the file to write; replaced if it is there")
     export.add_argument("--pdf", action="store_true", help="the report as report.pdf too; needs lineclear[pdf]")
     export.add_argument("--anchor", metavar="N:HASH", help="goes into the report: what `lineclear audit verify` printed")
-    action("verify", "that nothing was changed", "CONFIG|FOLDER|ZIP", f"{place}, or an exported zip")
+    verify = action("verify", "that nothing was changed", "CONFIG|FOLDER|ZIP", f"{place}, or an exported zip")
+    verify.add_argument("--keep", action="store_true", help="keep the outcome for the station and its alarms; needs CONFIG")
 
 
 def run(args: argparse.Namespace) -> int:
     """Its exit status."""
     if args.action == "verify":
-        return _verify(args.place, args.json)
+        return (_verify_and_keep if args.keep else _verify)(args.place, args.json)
     from edge.archive import ArchiveReader
 
     reader = ArchiveReader(archive_folder(args.place))
@@ -166,6 +169,25 @@ def _verify(place: Path, as_json: bool) -> int:
     if not as_json:
         say(f"{count} findings\n" if count else "sound\n")
     return 1 if count else 0
+
+
+def _verify_and_keep(config_path: Path, as_json: bool) -> int:
+    from edge.checkup import CheckupOutcome
+    from edge.cli.progress import Meter
+    from edge.cli.terminal import BAD_USE, complain, one_line, say, say_json
+    from edge.cli.verifying import verify_and_keep
+
+    def tell(finding: Finding) -> bool:
+        return say_json(vars(finding)) if as_json else say(one_line(f"{finding.file}: {finding.problem}") + "\n")
+
+    with Meter("verifying", quiet=as_json) as meter:
+        checkup = verify_and_keep(config_path, meter, tell)
+    if checkup.outcome is CheckupOutcome.FAILED:
+        complain("lineclear archive", checkup.summary)
+        return BAD_USE
+    if not as_json:
+        say(checkup.summary + "\n")
+    return 1 if checkup.outcome is CheckupOutcome.ATTENTION else 0
 
 
 def _document(entry: Entry) -> dict[str, Any]:
