@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint picture examples clean
+.PHONY: demo test lint wheelhouse picture examples clean
 
 demo: $(VENV)/.demo
 	$(BIN)/lineclear demo --out demo-out
@@ -31,6 +31,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.demo
+
+# Everything for a box without a network: make wheelhouse [ARCH=aarch64 PYTHON_VERSION=3.10 MORE="cuda-bindings==12.*"]
+wheelhouse:
+	ARCH="$(ARCH)" PYTHON_VERSION="$(PYTHON_VERSION)" MORE="$(MORE)" PYTHON="$(PYTHON)" systemd/wheelhouse.sh wheelhouse
 
 picture: demo
 	mkdir -p docs/images

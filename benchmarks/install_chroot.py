@@ -31,7 +31,7 @@ ENTER = """
 mount --make-rprivate /
 mount -t proc proc "$1/proc"; mount -t tmpfs tmpfs "$1/run"; mount --rbind /dev "$1/dev"
 cp /etc/resolv.conf "$1/etc/resolv.conf"
-mount --bind /etc/ssl/certs "$1/etc/ssl/certs"; mount --bind /usr/local/share/ca-certificates "$1/usr/local/share/ca-certificates"
+for certificates in /etc/ssl/certs /usr/local/share/ca-certificates; do mount --bind $certificates "$1$certificates"; done
 exec chroot "$1" /bin/bash -c "$2"
 """
 INSTALL = "/src/systemd/install.sh --station feeder --with-mosquitto"

@@ -22,6 +22,7 @@ purge=0
 use_lock=1
 restart=0
 pip_args=()
+more_packages=()
 changes=0
 
 # shellcheck source=systemd/install/placing.sh
@@ -118,6 +119,8 @@ check_interface() {
 install_all() {
     choose_python
     check_jetson
+    add_jetson_packages
+    hint_gpu
     check_offline
     [ "$with_mosquitto" -eq 0 ] || need_mosquitto
     make_users

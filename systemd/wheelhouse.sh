@@ -2,6 +2,7 @@
 # Makes a wheelhouse: a folder with everything that `systemd/install.sh --wheelhouse` needs on a box without a network.
 #   systemd/wheelhouse.sh [DIR]                               for this machine, into DIR (default wheelhouse)
 #   ARCH=aarch64 PYTHON_VERSION=3.10 systemd/wheelhouse.sh    for a Jetson with JetPack 6, made anywhere
+#   MORE="cuda-bindings==12.*" ... adds what no lock names, such as the bindings that a Jetson with CUDA 12 takes
 # PYTHON: the Python that makes it. PIP_ARGS: more arguments for pip. Every wheel is held against the lock's SHA-256.
 set -euo pipefail
 
@@ -34,6 +35,13 @@ for number in $(seq 35 -1 17); do platforms+=(--platform "manylinux_2_${number}_
 platforms+=(--platform "manylinux2014_$arch" --platform "linux_$arch")
 "${pip[@]}" download "${pip_args[@]}" --require-hashes --no-deps --only-binary :all: --implementation cp \
     --python-version "$version" "${platforms[@]}" --dest "$new" -r "$lock"
+
+if [ -n "${MORE-}" ]; then
+    read -r -a more <<<"$MORE"
+    sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' "$lock" >"$scratch/pins"
+    "${pip[@]}" download "${pip_args[@]}" --constraint "$scratch/pins" --only-binary :all: --implementation cp \
+        --python-version "$version" "${platforms[@]}" --dest "$new" "${more[@]}"
+fi
 
 "${pip[@]}" install "${pip_args[@]}" --require-hashes -r "$here/locks/build.txt"
 mkdir "$scratch/source"

@@ -48,6 +48,24 @@ check_jetson() {
         fail "this is a Jetson, but $python has no tensorrt" "apt-get install nvidia-jetpack (the engine needs it), or give --python"
 }
 
+# JetPack brings TensorRT but no way to the GPU's memory from Python: NVIDIA's bindings, of the CUDA that is on the board.
+add_jetson_packages() {
+    is_jetson || return 0
+    local file="$destdir/usr/local/cuda/version.json" major=""
+    [ ! -f "$file" ] || major="$(sed -n '/"cuda" *:/,/}/s/.*"version" *: *"\([0-9]*\)\..*/\1/p' "$file" | head -n 1)"
+    if [ -n "$major" ]; then
+        more_packages+=("cuda-bindings==$major.*")
+    else
+        say "no CUDA is found in /usr/local/cuda: the engine will need pycuda or cuda-bindings of the board's CUDA version"
+    fi
+}
+
+# A GPU that nobody asked to use is worth a line: the config decides which engine runs, but its package must be there.
+hint_gpu() {
+    [ -f /proc/driver/nvidia/version ] && ! is_jetson && [[ "$extras" != *tensorrt* ]] || return 0
+    say "an NVIDIA GPU is here: to use it add --extras $extras,tensorrt-rtx (RTX) or $extras,tensorrt"
+}
+
 make_users() {
     is_on_machine || return 0
     local group

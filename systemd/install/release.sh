@@ -18,7 +18,7 @@ release_name() {
         find edge export calibration pyproject.toml systemd/locks -type f ! -name '*.pyc' ! -path '*/__pycache__/*' -print0 |
             LC_ALL=C sort -z | xargs -0 sha256sum
         [ -z "$wheelhouse" ] || (cd "$wheelhouse" && find . -name 'lineclear-*.whl' -print0 | xargs -0 -r sha256sum)
-        printf '%s %s %s %s\n' "$extras" "$("$python" -V 2>&1)" "$use_lock" "${pip_args[*]-}"
+        printf '%s %s %s %s\n' "$extras" "$("$python" -V 2>&1)" "$use_lock" "${pip_args[*]-} ${more_packages[*]-}"
     } | sha256sum | cut -c1-10)"
     printf '%s-%s' "$version" "$digest"
 }
@@ -55,7 +55,7 @@ build_release() {
         say "there is no lock for $(uname -m) with Python $python_version: the newest versions that fit are taken"
     fi
     wheel="$(own_wheel "$venv")" || fail "lineclear's own wheel" "could not be built: see the error above"
-    pip_install "${quiet[@]}" "${from[@]}" "${pip_args[@]}" "${pins[@]}" "${wheel}[$extras]"
+    pip_install "${quiet[@]}" "${from[@]}" "${pip_args[@]}" "${pins[@]}" "${wheel}[$extras]" "${more_packages[@]}"
     rm -rf -- "$venv/.wheel"
     starts "$venv" 2>"$venv/.said" || fail "the new release does not start ($(tail -n 1 "$venv/.said"))" "the version in force goes on"
     # Compiled once, by root: the station cannot write here, and would compile at every start.

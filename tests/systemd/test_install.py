@@ -177,7 +177,13 @@ def test_a_jetson_takes_its_own_tensorrt(box):
     refused = box.install(FAKE_NO_TENSORRT="1")
     assert refused.status == 1
     assert "nvidia-jetpack" in refused.err
+    (box.folder / "usr/local/cuda").mkdir(parents=True)
+    version = (
+        '{\n   "cuda" : {\n      "name" : "CUDA SDK",\n      "version" : "12.6.68"\n   },\n   "x" : {"version" : "1.2"}\n}\n'
+    )
+    (box.folder / "usr/local/cuda/version.json").write_text(version)
     assert box.install().status == 0
+    assert (box.current() / "pip").read_text().splitlines()[-1].endswith(" cuda-bindings==12.*")
     assert "--system-site-packages" in (box.current() / "made-with").read_text()
 
 

@@ -68,7 +68,11 @@ def install(box: Path, wheelhouse: Path, *more: str) -> "subprocess.CompletedPro
         "--extras",
         "pdf",
     ]
-    environment = {**os.environ, "PIP_CONFIG_FILE": os.devnull}
+    quick = box.parent / "quick"  # a sync of the whole disk waits for whoever else writes to it
+    quick.mkdir(exist_ok=True)
+    (quick / "sync").write_text("#!/bin/sh\n")
+    (quick / "sync").chmod(0o755)
+    environment = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PATH": f"{quick}:{os.environ['PATH']}"}
     return subprocess.run(
         [*command, "--station", "feeder", "--pip-args", pip, *more],
         capture_output=True,
