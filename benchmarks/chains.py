@@ -23,7 +23,8 @@ from edge.registration import Reference, align, warp
 from edge.settings.engines import OnnxRuntimeSettings
 from edge.settings.registration import RegistrationSettings
 from edge.types import Homography, ImageU8, MapF32
-from export.adapters.variation import GoodFrame, build
+from export.adapters.registering import GoodFrame
+from export.adapters.variation import build
 from export.adapters.variation_model import VariationSettings
 
 MODEL_FRAMES = 15

@@ -315,7 +315,9 @@ class _Node:
 
     @property
     def value(self) -> float:
-        return self._numbers()
+        number = self._numbers()
+        # GenApi's integers are 64-bit integers, whatever the camera sends.
+        return int(np.clip(np.nan_to_num(number), -1e18, 1e18)) if type(self).__name__ == "IInteger" else number
 
     @value.setter
     def value(self, value: object) -> None:
@@ -324,7 +326,8 @@ class _Node:
     min = max = inc = value
 
     def get_access_mode(self) -> int:
-        return int(abs(self._numbers())) % 5 if np.isfinite(self._numbers()) else 4
+        number = self._numbers()
+        return int(abs(number)) % 5 if np.isfinite(number) else 4
 
     def has_inc(self) -> bool:
         return True
@@ -348,7 +351,7 @@ def _features(folder: Path) -> Run:
     from edge.cameras.features import Features
 
     def run(data: bytes) -> None:
-        drawn = iter(np.frombuffer(data[2:].ljust(16, b"\0")[: len(data) // 8 * 8 or 16], np.float64).tolist())
+        drawn = iter(np.frombuffer(data[2:], np.float64, count=max(0, len(data) - 2) // 8).tolist())
         kind = _KINDS[data[0] % len(_KINDS)] if data else _KINDS[0]
         node = kind(lambda: next(drawn, 1.0))
         nodes = type("Map", (), {"has_node": lambda self, name: True, "nodes": [node], "__getattr__": lambda self, name: node})()

@@ -44,7 +44,8 @@ from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import ConfigError
 from edge.recipe import Content, RecipeFile, load_recipe, save
 from edge.settings.engines import OnnxRuntimeSettings
-from export.adapters.variation import GoodFrame, build
+from export.adapters.registering import GoodFrame
+from export.adapters.variation import build
 
 Scores = NDArray[np.float64]
 CONTROL = "477500_315"

@@ -38,20 +38,21 @@ class Missing(Exception):
 class Broker:
     """Mosquitto on a free loopback port. It logs to a file, so that the process that measures holds nothing of it."""
 
-    def __init__(self, folder: Path, *lines: str) -> None:
-        """lines: added to its configuration."""
+    def __init__(self, folder: Path, *lines: str, host: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
+        """lines: added to its configuration. host: where it listens; prefix: what its command begins with."""
         binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if binary is None:
             raise Missing("mosquitto is not installed: apt-get install mosquitto")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        config = folder / "mosquitto.conf"
+        self.config = folder / "mosquitto.conf"
         # A root Mosquitto becomes another user, who may not read the folder, unless told to stay.
         user = f"user {getpass.getuser()}"
-        head = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", user, "max_queued_messages 0"]
-        config.write_text("\n".join([*head, *lines]) + "\n")
-        self._command = [binary, "-c", str(config)]
+        head = [f"listener {self.port} {host}", "allow_anonymous true", user, "max_queued_messages 0"]
+        self.config.write_text("\n".join([*head, *lines]) + "\n")
+        self._host = host
+        self._command = [*prefix, binary, "-c", str(self.config)]
         self._log = folder / "mosquitto.log"
         self._process = self._spawned()
 
@@ -67,7 +68,7 @@ class Broker:
     def __enter__(self) -> Broker:
         deadline = time.monotonic() + READY_S
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with contextlib.suppress(OSError), socket.create_connection((self._host, self.port), 1):
                 return self
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()

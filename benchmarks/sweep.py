@@ -35,7 +35,8 @@ from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.masks import rasterise
 from edge.recipe import Content, Recipe, RecipeFile, load_recipe, save
 from edge.settings.engines import OnnxRuntimeSettings
-from export.adapters.variation import GoodFrame, build
+from export.adapters.registering import GoodFrame
+from export.adapters.variation import build
 
 TASKS: dict[str, Callable[[Sequence[str] | None], Iterator[Case]]] = {
     "leftovers": sweep_cases.leftover_cases,

@@ -13,7 +13,8 @@ from calibration.metrics import image_auroc
 from calibration.report.markdown import table
 from edge.cameras.images import read_image
 from edge.masks import rasterise
-from export.adapters.variation import GoodFrame, build
+from export.adapters.registering import GoodFrame
+from export.adapters.variation import build
 
 PLANES = ("light", "red minus green", "blue minus yellow")
 

@@ -77,7 +77,7 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     kept = ProductFile(state_dir / "product.json")
     if product is None:
         product = kept.read() or config.product or ""
-    seats = watching.seats(places(config), config.engine)
+    seats = watching.seats(places(config), config.engine, config.trust)
     seatings, engines = seats.all(product)
     views = tuple(setup(name, view, seatings[name]) for name, view in config.views.items())
     outside = Outside(config, publisher, state_dir, _now, identity, product)

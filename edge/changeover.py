@@ -21,8 +21,9 @@ from edge.engines.preparing import BuildProgress, Preparable, quiet
 from edge.errors import LineclearError, RecipeError
 from edge.loop import EngineOffer, Seating, SwitchRefused
 from edge.pipeline import ViewPipeline
-from edge.recipe import Recipe, load_recipe
+from edge.recipe import Recipe, Trust, load_recipe
 from edge.settings.mqtt import topic_level
+from edge.settings.trust import TrustSettings
 from edge.types import Origin, ReasonCode
 from edge.verdict import undecided
 
@@ -81,14 +82,16 @@ class Seats:
         builds: bool = False,
         progress: BuildProgress = quiet,
         needs_parity: bool = False,
+        trust: TrustSettings | None = None,
     ) -> None:
         """builds: its engines have to be built on this machine; progress: told how far that is. needs_parity: see
-        ViewPipeline.
+        ViewPipeline. trust: whose recipes may be used; None: any.
         """
         self.places = {place.view: place for place in places}
         self._builds = builds
         self._progress = progress
         self._needs_parity = needs_parity
+        self._trust = Trust.of(trust)
         self._make_engine = make_engine
 
     def all(self, product: str) -> tuple[dict[str, Seating], dict[str, EngineOffer]]:
@@ -101,7 +104,7 @@ class Seats:
             path = Path(place.recipe.replace(PATTERN, product))
             origin = Origin(view, 0, None, None, camera=place.camera, product=product, recipe=path.name)
             try:
-                recipe = load_recipe(path, view=view)
+                recipe = load_recipe(path, view=view, trust=self._trust)
             except LineclearError as error:
                 log.error("recipe_refused view=%s why=%s", view, error)
                 seatings[view] = Seating(origin, blocked=undecided(ReasonCode.RECIPE_INVALID, str(error)))

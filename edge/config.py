@@ -23,6 +23,7 @@ from edge.settings.mqtt import PublisherSettings, StationAddress, TopicLevel
 from edge.settings.opcua import OpcUaConfig
 from edge.settings.supervision import SupervisionSettings
 from edge.settings.triggers import TriggerSettings
+from edge.settings.trust import TrustSettings
 
 
 class ViewConfig(Closed):
@@ -79,6 +80,7 @@ class StationConfig(Closed):
     changeover: ChangeoverConfig = ChangeoverConfig()
     archive: ArchiveSettings = ArchiveSettings()
     audit: AuditSettings = AuditSettings()
+    trust: TrustSettings | None = None
     commands: CommandSettings = CommandSettings()
     triggers: dict[TopicLevel, Trigger] = Field({}, max_length=64)
     outputs: OutputsConfig | None = None
@@ -167,7 +169,7 @@ def _commands(data: Any, base: Path) -> Any:
 
 PATH_KEYS = {
     "recipe", "state_dir", "credentials_file", "ca_file", "cert_file", "key_file", "path", "source", "control", "producers",
-    "keys_file", "trusted_clients", "chip", "cache_dir",
+    "keys_file", "trusted_clients", "chip", "cache_dir", "trusted_keys", "signing_key",
 }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Log lines that a person, `grep` and a log shipper can read: one line per record, an event's name, then key=value.
 
 Every message is written as `log.warning("engine_failed view=%s why=%s", view, why)`: the name of the event is stable and
-stands in docs/logs.md. Values are quoted where they hold anything but plain text, so that nobody writes a line of their own into the
-log through the name of a file, a client or a camera. On the journal a line begins with its priority and has no time of its own.
+stands in docs/logs.md. Values are quoted where they hold anything but plain text, so that nobody writes a line of their
+own into the log through the name of a file, a client or a camera. On the journal a line begins with its priority and has no
+time of its own.
 """
 
 from __future__ import annotations

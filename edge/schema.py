@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
+import stat
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, BinaryIO, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +22,7 @@ from edge.errors import ConfigError
 
 MAX_FILE_BYTES = 1_000_000
 MAX_DEPTH = 24
+MAX_SECRET_BYTES = 65_536
 
 
 class Closed(BaseModel):
@@ -74,7 +77,7 @@ def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
     """The file as UTF-8 text; ConfigError if it is absent, too large or not text."""
     try:
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            data = read_bounded(file, max_bytes)
         if len(data) > max_bytes:
             raise ConfigError("is too large", where=str(path), remedy=f"at most {max_bytes} bytes")
         return data.decode("utf-8")
@@ -84,6 +87,60 @@ def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
         raise ConfigError("is a folder, not a file", where=str(path), remedy="name the file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read ({error})", where=str(path), remedy="must be a readable UTF-8 text file") from None
+
+
+def read_bounded(file: BinaryIO, max_bytes: int) -> bytes:
+    """All of an open file, or one byte more than max_bytes. Memory is taken for what is there, not for what might be."""
+    status = os.fstat(file.fileno())
+    size = status.st_size if stat.S_ISREG(status.st_mode) else max_bytes
+    return file.read(min(size, max_bytes) + 1)
+
+
+def read_secret(path: Path, key: str, max_bytes: int = MAX_SECRET_BYTES) -> str:
+    """The text of a file that its owner alone may read: root or whoever runs this. key: of the config, for the message.
+
+    ConfigError as `read_text`, or if the file is not private. It is opened once: what was checked is what is read. No
+    message holds anything of what stands in it.
+    """
+    try:
+        with open(path, "rb", opener=_unblocked) as file:
+            _refuse_shared(os.fstat(file.fileno()), path, key)
+            data = read_bounded(file, max_bytes)
+    except FileNotFoundError:
+        raise ConfigError("file not found", where=str(path), remedy="check the path") from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the path") from None
+    if len(data) > max_bytes:
+        raise ConfigError("is too large", where=str(path), remedy=f"at most {max_bytes} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8 text", where=str(path), remedy="write it again") from None
+
+
+def refuse_shared(path: Path, key: str) -> None:
+    """ConfigError if a file that a library reads by its name is absent, or is not its owner's alone."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the path") from None
+    _refuse_shared(status, path, key)
+
+
+def _refuse_shared(status: os.stat_result, path: Path, key: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{key} is no plain file", where=str(path), remedy="name the file")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        message = f"{key} can be read by others than its owner (mode {stat.S_IMODE(status.st_mode):04o})"
+        raise ConfigError(message, where=str(path), remedy=f"chmod 600 {path}")
+    if os.geteuid() != 0 and status.st_uid not in (0, os.geteuid()):
+        message = f"{key} belongs to another user (uid {status.st_uid})"
+        raise ConfigError(message, where=str(path), remedy=f"chown {os.geteuid()} {path}")
+
+
+def _unblocked(name: str, flags: int) -> int:
+    """A pipe that nobody writes must not hold anyone up."""
+    return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def read_yaml(path: Path) -> Any:

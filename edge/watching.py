@@ -23,6 +23,7 @@ from edge.publishers.base import Publisher, Threaded
 from edge.publishers.station_payloads import StationStatus, ViewState, alarm_record
 from edge.safe_mode import ConfigWatch, Proving, SafeSeats
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings, SimulatedEngineSettings, needs_parity
+from edge.settings.trust import TrustSettings
 from edge.supervision import BUILDING, ENGINE, OPENING, Late, Pulses, Supervisor
 from edge.types import ReasonCode
 
@@ -81,14 +82,14 @@ class Watching:
 
         self.pulses.probe("start", age_s, START_S, "the station is still opening its parts")
 
-    def seats(self, places: tuple[Place, ...], settings: EngineSettings) -> Seats:
+    def seats(self, places: tuple[Place, ...], settings: EngineSettings, trust: TrustSettings | None = None) -> Seats:
         """Where recipes are loaded; in safe mode, where none is. EngineFault: the configured GPU is not there."""
         if self.safe_mode:
             return SafeSeats(places, self.safe_mode)
         check_engine(settings)
         builds = not isinstance(settings, OnnxRuntimeSettings | SimulatedEngineSettings)
         make, required = (lambda bundle: make_engine(settings, bundle)), needs_parity(settings)
-        return Seats(places, make, builds=builds, progress=self.progress, needs_parity=required)
+        return Seats(places, make, builds=builds, progress=self.progress, needs_parity=required, trust=trust)
 
     def progress(self, phase: str, done: int, total: int) -> None:
         """A BuildProgress: an engine is being built. Cancelled: the station was asked to stop."""

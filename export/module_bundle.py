@@ -1,27 +1,22 @@
-"""From a network to a bundle: both precisions, golden vectors, and the proof that they agree before anything is written."""
+"""From one network to a bundle, and the golden inputs that any family takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from torch import nn
 
-from edge.bundle import Bundle, Declaration, Tensors, Tolerance, write_bundle
+from edge.bundle import Bundle, Declaration, Tensors
 from edge.cameras.folder import good_images
 from edge.cameras.images import read_image
-from edge.errors import BundleError
 from edge.registration.resampling import resize
 from edge.types import ImageU8
-from export.graph import Precision, half_share
-from export.proof import run_once
-from export.typed import typed_onnx
+from export.program_bundle import write_program_bundle
 
 SEED = 5
-HALF_SHARE = "half_share"
 
 
 def write_module_bundle(
@@ -36,62 +31,9 @@ def write_module_bundle(
 ) -> Bundle:
     """Write the bundle of a network that follows the graph contract, in both precisions (float16 False: in float32 alone).
 
-    golden: the golden inputs (`golden_inputs`); their outputs are the float32 graph's on ONNX Runtime. The network itself
-    and the float16 graph must give the same within the declaration's limits. The share of the float16 graph's nodes that
-    compute in float16 goes into the manifest's parameters as `half_share`. BundleError: they disagree, or a part cannot be
-    exported or written; then nothing is.
+    As `write_program_bundle`, of which this is the plain case: one graph, called once for the whole image.
     """
-    graphs = typed_pair(module, declaration, float16=float16)
-    outputs = [run_once(graphs["float32"], given) for given in golden]
-    for index, (given, made) in enumerate(zip(golden, outputs, strict=True)):
-        agree(made, run_module(module, declaration, given), declaration.limits.float32, f"golden vector {index}, the network")
-        if float16:
-            halved = run_once(graphs["float16"], given)
-            agree(made, halved, declaration.limits.float16, f"golden vector {index}, float16")
-    shares = {HALF_SHARE: round(half_share(graphs["float16"]), 3)} if float16 else {}
-    return write_bundle(
-        out,
-        declaration.model_copy(update={"parameters": {**declaration.parameters, **shares}}),
-        model=graphs["float32"],
-        model_fp16=graphs.get("float16"),
-        golden_inputs=golden,
-        golden_outputs=outputs,
-        licence=licence,
-        reference=reference,
-    )
-
-
-def typed_pair(module: nn.Module, declaration: Declaration, *, float16: bool = True) -> Mapping[str, bytes]:
-    """The network's ONNX by precision, with the declaration's inputs and outputs."""
-    examples = {str(spec.name): torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in declaration.inputs}
-    names = [spec.name for spec in declaration.outputs]
-    precisions: tuple[Precision, ...] = ("float32", "float16") if float16 else ("float32",)
-    return {precision: typed_onnx(module, examples, names, precision) for precision in precisions}
-
-
-def run_module(module: nn.Module, declaration: Declaration, given: Tensors) -> Tensors:
-    """The network's own outputs by name, in torch."""
-    with torch.no_grad():
-        made = module.eval()(*(torch.from_numpy(np.array(given[spec.name])) for spec in declaration.inputs))
-    parts = made if isinstance(made, tuple) else (made,)
-    return {spec.name: part.numpy() for spec, part in zip(declaration.outputs, parts, strict=True)}
-
-
-def agree(expected: Tensors, made: Tensors, tolerance: Tolerance, what: str) -> None:
-    """BundleError where a value is further from the expected one than the tolerance, or is no number."""
-    for name, golden in expected.items():
-        exact = golden.astype(np.float64)
-        if made[name].shape != golden.shape or not np.isfinite(exact).all():
-            raise BundleError(f"{what}: {name} has no usable values", remedy="is this the checkpoint of a finished training?")
-        errors = np.nan_to_num(np.abs(made[name] - exact), nan=np.inf)
-        beyond = errors - (tolerance.atol + tolerance.rtol * np.abs(exact))
-        if beyond.max() > 0:
-            worst = int(np.argmax(beyond))
-            raise BundleError(
-                f"{what}: {name} is {made[name].flat[worst]:.6g} where {golden.flat[worst]:.6g} is expected; the limits are "
-                f"{tolerance.rtol:g} relative and {tolerance.atol:g} absolute",
-                remedy="give real images of the line (--golden); if only float16 still fails: --float32-only",
-            )
+    return write_program_bundle(out, {"model": module}, declaration, golden, licence, reference=reference, float16=float16)
 
 
 def golden_inputs(declaration: Declaration, images: Path | None, count: int = 3, seed: int = SEED) -> list[Tensors]:

@@ -75,5 +75,7 @@ def tell(bundle: Bundle, out: Path, *facts: str) -> int:
     width, height = bundle.manifest.size_wh
     half = bundle.manifest.parameters.get("half_share")
     shares = [f"{half:.0%} of the nodes in float16"] if isinstance(half, float) else []
+    if "model.fp16.onnx" not in bundle.manifest.files:
+        shares = ["float32 only"]
     sys.stdout.write("  ".join([bundle.name, str(out), f"{width}x{height}", *facts, *shares]) + "\n")
     return 0

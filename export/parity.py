@@ -15,11 +15,11 @@ from edge.engines.base import Engine, EngineIdentity
 from edge.engines.golden import ParityFailed, measure
 from edge.engines.gpus import EngineUnavailable
 from edge.engines.parity_limits import limits_of
-from edge.errors import BundleError, EngineFault
+from edge.errors import BundleError, ConfigError, EngineFault
 from edge.recipe import CardEngine, ParityComparison, ParityLine, ParityReport, Recipe
 from edge.settings.engines import Precision
-from export.parity_frames import Looked, frames_of, look
 from export.parity_half import half_lines
+from export.parity_looking import Looked, frames_of, look
 
 __all__ = ["Side", "Subject", "compare", "report_of"]
 
@@ -35,9 +35,20 @@ class Subject:
     images: Path | None = None
 
     @property
-    def frame_count(self) -> int:
-        """How many frames there are to look at, the golden vectors left out."""
-        return len(frames_of(self.recipe, self.images))
+    def where(self) -> str:
+        """For messages: where its frames are from."""
+        return str(self.images or (self.recipe.path if self.recipe is not None else self.bundle.path))
+
+    @property
+    def lacks(self) -> str:
+        """Why no verdict of the recipe can be compared, "" if it can or there is no recipe."""
+        if self.recipe is None:
+            return ""
+        if self.recipe.card is None:
+            return "verdicts: the recipe has no thresholds (lineclear-calibrate thresholds)"
+        if frames_of(self.recipe, self.images):
+            return ""
+        return "verdicts: the recipe has no challenge frames (lineclear-calibrate challenge), and no --images were given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +122,10 @@ def _measured(
         lambda source, name, here, there: tally.add(f"{source}/{name}", here, there),
         progress,
     )
+    if shown and not len(tally):
+        name, why = next(iter(looked.refused.items()))
+        message = f"none of {len(shown)} frames can be compared, first {name}: {why}"
+        raise ConfigError(message, where=subject.where, remedy="give frames of the recipe's view, as its camera gives them")
     return (_golden(second, other), *tally.lines(), *half_lines(second, other.bundle, other.precision, limits)), looked
 
 

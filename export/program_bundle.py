@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import nn
 
 from edge.bundle import Bundle, Declaration, GraphName, GraphSpec, Manifest, Tensors, graphs, write_bundle
 from edge.engines.programs import CallDone, ProgramRunner
+from edge.types import ImageU8
 from export.graph import Precision, half_share
-from export.module_bundle import HALF_SHARE, agree
+from export.proof import OnnxRunner, agree
 from export.typed import typed_onnx
 
-_FATAL_ONLY = 4
+HALF_SHARE = "half_share"
 _NO_HASH = "0" * 64
+_BOTH: tuple[Precision, ...] = ("float32", "float16")
 
 
 class TorchRunner:
@@ -35,21 +35,6 @@ class TorchRunner:
         return {spec.name: part.numpy() for spec, part in zip(self._graph.outputs, parts, strict=True)}
 
 
-class OnnxRunner:
-    """One graph of a program on ONNX Runtime, on the CPU with one thread: the same bits every time."""
-
-    def __init__(self, data: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = _FATAL_ONLY
-        self._session: Any = onnxruntime.InferenceSession(data, sess_options=options, providers=["CPUExecutionProvider"])
-        self._names = [output.name for output in self._session.get_outputs()]
-
-    def call(self, inputs: Tensors) -> Tensors:
-        """Outputs by name for inputs by name."""
-        return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
-
-
 def write_program_bundle(
     out: Path,
     modules: Mapping[GraphName, nn.Module],
@@ -57,33 +42,36 @@ def write_program_bundle(
     golden: Sequence[Tensors],
     licence: str,
     *,
+    reference: ImageU8 | None = None,
+    float16: bool = True,
     call_done: CallDone | None = None,
 ) -> Bundle:
-    """Write a bundle with every graph of its program in both precisions; as `write_module_bundle`, for any declaration.
+    """Write a bundle with every graph of its program in both precisions (float16 False: in float32 alone).
 
     modules: one per graph of `edge.bundle.graphs(declaration)`, tensors by position in the order it says. golden: inputs of
-    whole images; the outputs are those of the whole program. call_done: told of every graph call of the proof, may raise
-    Cancelled. BundleError: network, float32 and float16 disagree beyond the declaration's limits, or a part cannot be
+    whole images (`export.module_bundle.golden_inputs`); the outputs are those of the whole program in float32 on ONNX
+    Runtime, and the networks and the float16 graphs must give the same within the declaration's limits. The share of each
+    float16 graph's nodes that compute in float16 goes into the manifest's parameters (`half_share`, `half_share_step`).
+    call_done: told of every graph call of the proof, may raise Cancelled. BundleError: they disagree, or a part cannot be
     exported or written; then nothing is.
     """
-    specs = {graph.name: graph for graph in graphs(declaration)}
-    precisions: tuple[Precision, ...] = ("float32", "float16")
-    files = {
-        precision: {name: _onnx(modules[name], graph, precision) for name, graph in specs.items()} for precision in precisions
-    }
+    files = {precision: _written(modules, declaration, precision) for precision in (_BOTH if float16 else _BOTH[:1])}
     outputs = _proven(files, modules, declaration, golden, call_done)
-    shares = {HALF_SHARE if name == "model" else f"{HALF_SHARE}_{name}": half_share(files["float16"][name]) for name in specs}
-    parameters = {**declaration.parameters, **{key: round(share, 3) for key, share in shares.items()}}
+    full, halved = files["float32"], files.get("float16", {})
+    shares = {
+        HALF_SHARE if name == "model" else f"{HALF_SHARE}_{name}": round(half_share(data), 3) for name, data in halved.items()
+    }
     return write_bundle(
         out,
-        declaration.model_copy(update={"parameters": parameters}),
-        model=files["float32"]["model"],
-        model_fp16=files["float16"]["model"],
-        step=files["float32"].get("step"),
-        step_fp16=files["float16"].get("step"),
+        declaration.model_copy(update={"parameters": {**declaration.parameters, **shares}}),
+        model=full["model"],
+        model_fp16=halved.get("model"),
+        step=full.get("step"),
+        step_fp16=halved.get("step"),
         golden_inputs=golden,
         golden_outputs=outputs,
         licence=licence,
+        reference=reference,
     )
 
 
@@ -95,9 +83,12 @@ def runner(
     return ProgramRunner(manifest, calls, call_done)
 
 
-def _onnx(module: nn.Module, graph: GraphSpec, precision: Precision) -> bytes:
-    examples = {spec.name: torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in graph.inputs}
-    return typed_onnx(module, examples, [spec.name for spec in graph.outputs], precision)
+def _written(modules: Mapping[GraphName, nn.Module], declaration: Declaration, precision: Precision) -> dict[GraphName, bytes]:
+    files: dict[GraphName, bytes] = {}
+    for graph in graphs(declaration):
+        examples = {spec.name: torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in graph.inputs}
+        files[graph.name] = typed_onnx(modules[graph.name], examples, [spec.name for spec in graph.outputs], precision)
+    return files
 
 
 def _proven(
@@ -114,7 +105,8 @@ def _proven(
     network = runner(declaration, {name: TorchRunner(modules[name], spec) for name, spec in specs.items()}, call_done)
     for index, (given, expected) in enumerate(zip(golden, outputs, strict=True)):
         agree(expected, network.infer(given), limits.float32, f"golden vector {index}, the network")
-    halved = runner(declaration, {name: OnnxRunner(data) for name, data in files["float16"].items()}, call_done)
-    for index, (given, expected) in enumerate(zip(golden, outputs, strict=True)):
-        agree(expected, halved.infer(given), limits.float16, f"golden vector {index}, float16")
+    if "float16" in files:
+        halved = runner(declaration, {name: OnnxRunner(data) for name, data in files["float16"].items()}, call_done)
+        for index, (given, expected) in enumerate(zip(golden, outputs, strict=True)):
+            agree(expected, halved.infer(given), limits.float16, f"golden vector {index}, float16")
     return outputs

@@ -41,11 +41,11 @@ class Mosquitto:
     def __init__(self, folder: Path, *lines: str, port: int | None = None, allow_anonymous: bool = True) -> None:
         self.folder = folder
         self.port = port or free_port()
-        self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._binary = mosquitto_binary()
         self._config = folder / f"mosquitto-{self.port}.conf"
+        self._log = folder / f"mosquitto-{self.port}.log"
         head = [
             f"listener {self.port} 127.0.0.1",
             f"allow_anonymous {str(allow_anonymous).lower()}",
@@ -54,6 +54,11 @@ class Mosquitto:
             "log_dest stderr",
         ]
         self._config.write_text("\n".join([*head, *lines]) + "\n")
+
+    @property
+    def log(self) -> list[str]:
+        """Every line that it wrote so far; they lie in a file, so that a test that looks at memory sees none of them."""
+        return self._log.read_text().splitlines(keepends=True) if self._log.exists() else []
 
     def start(self) -> Mosquitto:
         """Start, and return when it listens."""
@@ -90,10 +95,11 @@ class Mosquitto:
 
     def _read(self, process: subprocess.Popen[str], running: threading.Event) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self.log.append(line)
-            if line.rstrip().endswith("running"):
-                running.set()
+        with self._log.open("a", buffering=1) as log:
+            for line in process.stderr:
+                log.write(line)
+                if line.rstrip().endswith("running"):
+                    running.set()
         running.set()
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from prometheus_client import generate_latest
 
 from edge.health import Health
 from edge.types import Alignment, Judgement, Origin, Outcome, Reason, ReasonCode, Verdict
@@ -40,14 +39,16 @@ def test_verdicts_are_counted_by_outcome_and_reason() -> None:
     assert values["view.front.reasons.camera_lost"] == 1
 
 
-def test_prometheus_shows_the_same_with_stage_times() -> None:
+def test_what_is_observed_is_the_same_with_stage_times() -> None:
     health = Health()
     health.verdict(verdict(Outcome.UNDECIDED))
     health.event("front", "frames_lost", 3)
-    text = generate_latest(health.registry).decode()
-    assert 'lineclear_verdicts_total{outcome="UNDECIDED",reason="camera_lost",view="front"} 1.0' in text
-    assert 'lineclear_stage_seconds_sum{stage="infer",view="front"} 0.004' in text
-    assert 'lineclear_events_total{event="frames_lost",view="front"} 3.0' in text
+    health.observe(health.values())
+    observed = health.observed
+    assert observed.verdicts == {("front", "UNDECIDED", "camera_lost"): 1}
+    assert observed.stages["front", "infer"].sum_s == pytest.approx(0.004)
+    assert observed.latencies["front"].sum_s == pytest.approx(0.024)
+    assert observed.values["view.front.events.frames_lost"] == 3
 
 
 @pytest.mark.parametrize("count", [0, -2])

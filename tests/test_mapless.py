@@ -20,22 +20,24 @@ from calibration.comparison import all_methods, as_json, compare, table
 from calibration.evaluate import Options, evaluate, read_labelled, sweep
 from calibration.methods import Method
 from calibration.preview import candidate_of, preview
-from calibration.report import write_sweep
+from calibration.report import sweep_text, write_sweep
 from calibration.thresholds import Signature, measure, take_thresholds
 from edge import verdict
 from edge.bundle import contract
 from edge.commands.band import Wanted, check_card, image_band, pixel_band, with_thresholds
 from edge.commands.refusals import Refused
+from edge.engines.auto import AutoEngine
+from edge.engines.gpus import EngineUnavailable
 from edge.engines.simulated import SimulatedEngine
 from edge.errors import RecipeError
 from edge.heatmap import overlay
 from edge.pipeline import ViewPipeline, picture_of
 from edge.publishers.payloads import verdict_body
-from edge.recipe import Content, Recipe, load_recipe, save
+from edge.recipe import CardEngine, Content, Recipe, load_recipe, save
 from edge.settings.engines import SimulatedEngineSettings, SimulatedFault
 from edge.settings.judging import Limits, MaskPolygon, ScoreRule
 from edge.types import AnomalyMap, Origin, Outcome, ReasonCode, Verdict
-from tests.bundle.samples import mapless, write
+from tests.bundle.samples import declared, mapless, write
 from tests.calibration.evidence import MASK_OVER_LEFTOVER, Line, bad, card_for, good
 from tests.recipe.builders import WHEN, document
 from tests.schemas import validator
@@ -257,6 +259,72 @@ def test_an_evaluation_has_figures_of_images_only(trained: tuple[Recipe, Path], 
     assert swept.evaluations[0].best_row is not None
     data = write_sweep(tmp_path / "report", swept)
     assert "no figures of pixels" in json.dumps(data)
+
+
+def test_a_bundle_that_is_refused_for_its_masks_does_not_end_a_sweep(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path, masks=(MASK_OVER_LEFTOVER,), masking={"post": False, "fill": "reference"})
+    unsafe = write(tmp_path / "unsafe", mapless(size_wh=MODEL_WH, inputs=contract(MODEL_WH, ["image", "reference"])))
+    images(tmp_path / "good", good(8, seed=20))
+    tests = tmp_path / "tests"
+    images(tests / "test" / "good", good(3, seed=60))
+    images(tests / "test" / "leftover", bad(2, seed=300))
+    ticks: list[tuple[int, int]] = []
+    swept = sweep(
+        recipe,
+        read_labelled(tests),
+        good=tmp_path / "good",
+        open_engine=engine_of,
+        bundles=(unsafe, recipe.bundle),
+        options=Options(rounds=0),
+        progress=lambda done, total, what: ticks.append((done, total)),
+    )
+    refused, judged = swept.evaluations
+    assert (refused.title, refused.rows, refused.best_row) == (unsafe.name, (), None)
+    assert "judges by a score of its own, which would see what the recipe masks" in refused.notes[0]
+    assert judged.best_row is not None
+    assert swept.best == 1
+    assert ticks[-1][0] == ticks[-1][1]
+    assert sorted(ticks) == ticks
+    data = write_sweep(tmp_path / "report", swept)
+    assert "Refused: " in json.dumps(data)
+    assert "Refused: " in sweep_text(swept)
+    for path in (tmp_path / "report").iterdir():
+        assert unsafe.name in path.read_text() or path.suffix == ".csv"
+    with pytest.raises(RecipeError, match="a score of its own"):
+        sweep(recipe, read_labelled(tests), good=tmp_path / "good", open_engine=engine_of, bundles=(unsafe,))
+
+
+def test_a_card_of_a_map_does_not_hold_for_a_bundle_without_one_and_the_other_way_round(tmp_path: Path) -> None:
+    scored = with_card(recipe_of(tmp_path))
+    mapped_bundle = write(tmp_path / "mapped", declared(size_wh=MODEL_WH, inputs=contract(MODEL_WH, ["image", "reference"])))
+    save(tmp_path / "other", Content(document(), mapped_bundle, scene(), ()))
+    bare = load_recipe(tmp_path / "other")
+    mapped = replace(bare, card=card_for(bare, 20.0))
+    assert pipeline_of(scored).blocked is pipeline_of(mapped).blocked is None
+    for recipe, card in ((scored, mapped.card), (mapped, scored.card)):
+        pipeline = pipeline_of(replace(recipe, card=card))
+        assert pipeline.blocked is not None
+        assert pipeline.blocked.reason is not None
+        assert pipeline.blocked.reason.code is ReasonCode.CARD_STALE
+        for frame in (good(1, seed=40)[0], bad(1)[0]):
+            assert pipeline.judge(frame).judgement.outcome is Outcome.UNDECIDED
+
+
+def test_an_automatic_engine_that_had_to_fall_back_does_not_judge_by_the_gpus_card(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path)
+    gpu = CardEngine(backend="tensorrt", version="10.3.0", device="Orin", precision="float16")
+    recipe = replace(recipe, card=card_for(recipe, 20.0, schema=3, pixel_threshold=None, pixel=None, engine=gpu))
+
+    def no_gpu() -> SimulatedEngine:
+        raise EngineUnavailable("there is no GPU 0")
+
+    with AutoEngine([("tensorrt", no_gpu), ("simulated", lambda: engine_of(recipe.bundle))]) as engine:
+        pipeline = ViewPipeline(recipe, engine)
+        judgement = pipeline.judge(good(1, seed=40)[0]).judgement
+    assert judgement.outcome is Outcome.UNDECIDED
+    assert judgement.reason is not None
+    assert judgement.reason.code is ReasonCode.CARD_STALE
+    assert "the engine's backend was tensorrt, now simulated" in judgement.reason.detail
 
 
 def test_the_archive_replays_by_score(recipe: Recipe, tmp_path: Path) -> None:

@@ -23,16 +23,22 @@ _OUTCOME: Final = {"ok": CheckupOutcome.OK, "act": CheckupOutcome.ATTENTION, "un
 
 @dataclass(frozen=True)
 class ViewDrift:
-    """One view. report: what was found; None where the view could not be looked at, and `problem` says why."""
+    """One view. report: what was found; None where the view could not be looked at, and `problem` says why.
+
+    is_new: there is nothing to look at yet, and that is no failure.
+    """
 
     view: str
     report: DriftReport | None
     problem: str = ""
+    is_new: bool = False
 
     @property
     def outcome(self) -> CheckupOutcome:
         """What it is for the station."""
-        return _OUTCOME[self.report.status] if self.report is not None else CheckupOutcome.FAILED
+        if self.report is not None:
+            return _OUTCOME[self.report.status]
+        return CheckupOutcome.UNKNOWN if self.is_new else CheckupOutcome.FAILED
 
     def summary(self) -> str:
         """One line: what is to be done, or why nothing can be said."""
@@ -52,6 +58,8 @@ def look_at_station(
     state_dir = Path(config.state_dir)
     product = ProductFile(state_dir / "product.json").read() or config.product or ""
     reader = ArchiveReader(config.archive.folder(state_dir))
+    if not reader.folder.is_dir() or not any(reader.folder.iterdir()):
+        return tuple(ViewDrift(view, None, "nothing was archived yet", is_new=True) for view in config.views)
     found: list[ViewDrift] = []
     for view, place in config.views.items():
         try:

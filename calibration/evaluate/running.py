@@ -9,10 +9,11 @@ from calibration.evaluate.choosing import best_evaluation
 from calibration.evaluate.plan import Options, Plan, plan_evaluation, plan_sweep
 from calibration.evaluate.results import Evaluation, Sweep
 from calibration.evaluate.samples import LabelledFrames
-from calibration.evaluate.trial import carry_out, steps_of
+from calibration.evaluate.trial import carry_out, refused, steps_of
 from calibration.progress import Progress, silent
 from edge.bundle import Bundle
 from edge.engines.base import Engine
+from edge.errors import BundleError, EngineFault, RecipeError
 from edge.recipe import Recipe
 
 EngineOf = Callable[[Bundle], Engine]
@@ -51,7 +52,9 @@ def sweep(
     """The eight configurations of the line-clearance study, times the threshold methods, for each of the bundles.
 
     bundles: such as the checkpoints of one training, each with the recipe's reference, masks and registration; none: the
-    recipe's own. Raises as `evaluate`, and RecipeError for a bundle that was built on another pose.
+    recipe's own. Raises as `evaluate`, and RecipeError for a bundle that was built on another pose. Of several bundles, one
+    that cannot be judged with (masks that its score would not heed, an engine that does not open or prove itself) ends
+    nothing: its evaluation has no rows and says why.
     """
     plans = plan_sweep(recipe, tests, good, bundles, options or Options())
     evaluations = _run(plans, open_engine, progress)
@@ -69,6 +72,14 @@ def _run(plans: Sequence[Plan], open_engine: EngineOf, progress: Progress) -> tu
 
     evaluations = []
     for plan in plans:
-        with open_engine(plan.recipe.bundle) as engine:
-            evaluations.append(carry_out(plan, engine, step))
+        before = done
+        try:
+            with open_engine(plan.recipe.bundle) as engine:
+                evaluations.append(carry_out(plan, engine, step))
+        except (RecipeError, BundleError, EngineFault) as error:
+            if len(plans) == 1:
+                raise
+            evaluations.append(refused(plan, str(error)))
+            done = before + steps_of(plan)
+            progress(done, total, f"bundle {plan.title} is refused")
     return tuple(evaluations)

@@ -60,6 +60,31 @@ def carry_out(plan: Plan, engine: Engine, step: Step) -> Evaluation:
     )
 
 
+def refused(plan: Plan, why: str) -> Evaluation:
+    """What stands in a sweep for a bundle that cannot be judged with at all: no configuration, and the reason first."""
+    recipe = plan.recipe
+    return Evaluation(
+        title=plan.title,
+        view=recipe.view,
+        recipe=str(recipe.path),
+        version=recipe.version,
+        bundle=recipe.bundle.name,
+        family=recipe.bundle.manifest.family,
+        engine="",
+        source=plan.tests.source,
+        good_source=plan.good_source,
+        made_at=datetime.now(timezone.utc),
+        reduction=1,
+        frame_size_wh=(recipe.reference.shape[1], recipe.reference.shape[0]),
+        map_size_wh=recipe.bundle.manifest.size_wh,
+        shots=_shots(plan),
+        rows=(),
+        best=None,
+        mistakes=(),
+        notes=(f"Refused: {why}", *plan.notes),
+    )
+
+
 def _shots(plan: Plan) -> tuple[Shot, ...]:
     return tuple(
         Shot(each.name, str(each.path), each.bad, each.item.kind if each.item else "good") for each in plan.tests.samples

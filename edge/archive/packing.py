@@ -13,6 +13,7 @@ import json
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -30,6 +31,18 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SUFFIX: Final = {"image/jpeg": ".overlay.jpg", "image/png": ".overlay.png"}
 _EXPONENT: Final = 15  # the largest score becomes 2**14..2**15, well inside float16's 65504
 _MAX_MAP_BYTES: Final = 1 << 30
+_MAP_TYPES: Final[Mapping[str, type[np.generic]]] = {
+    "scores": np.float16, "scale": np.float64, "judged": np.uint8, "map_to_reference": np.float64,
+}  # fmt: skip
+_NPY: Final = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([|<>=][a-zA-Z]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \(([\d, ]{0,60})\), \} {0,200}\n",
+    re.DOTALL,
+)
+# What a zip that was touched makes the library raise.
+_NO_MAP: Final = (
+    zipfile.BadZipFile, zlib.error, ValueError, KeyError, OSError, EOFError, IndexError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 FOLDERS_GLOB: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]/[0-9][0-9]"
 NAMES_GLOB: Final = "????????T??????.???Z_*"
 FIELDS: Final = (
@@ -179,17 +192,31 @@ def unpack_map(data: bytes, where: str) -> StoredMap:
         with zipfile.ZipFile(io.BytesIO(data)) as source:
             if sum(info.file_size for info in source.infolist()) > _MAX_MAP_BYTES:
                 raise ValueError("too large")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            halves, scale = arrays["scores"], float(arrays["scale"])
-            judged = np.unpackbits(arrays["judged"], axis=1, count=halves.shape[1]).astype(np.bool_)
-            with np.errstate(over="ignore"):  # the largest float32 there is may be rounded up
-                scores = (halves.astype(np.float64) * scale).astype(np.float32)
-            matrix = np.asarray(arrays["map_to_reference"], np.float64).reshape(3, 3)
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, IndexError) as error:
+            halves, scales, bits, rows = (_array(source, name, kind) for name, kind in _MAP_TYPES.items())
+        scale = float(scales.reshape(()))
+        judged = np.unpackbits(bits, axis=1, count=halves.shape[1]).astype(np.bool_)
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest float32 there is may be rounded up
+            scores = (halves.astype(np.float64) * scale).astype(np.float32)
+        if judged.shape != scores.shape or scores.ndim != 2:
+            raise ValueError(f"a map of {scores.shape} with a mask of {judged.shape}")
+        matrix = rows.reshape(3, 3).copy()
+    except _NO_MAP as error:
         raise ArchiveError(f"is no map ({error})", where=where, remedy="run `lineclear archive verify`") from None
     for array in (scores, judged, matrix):
         array.flags.writeable = False
     return StoredMap(scores, judged, matrix)
+
+
+def _array(source: zipfile.ZipFile, name: str, kind: type[np.generic]) -> NDArray[Any]:
+    """One array, no larger than its own bytes, whatever its header says. ValueError: another type, or not as many bytes."""
+    info = source.getinfo(f"{name}.npy")
+    with source.open(info) as stream:
+        data = stream.read(info.file_size + 1)
+    header = _NPY.match(data)
+    if header is None or len(data) != info.file_size or header[1] != np.dtype(kind).str.encode():
+        raise ValueError(f"{name} is no array of {np.dtype(kind)}")
+    shape = tuple(int(side) for side in header[3].decode().replace(",", " ").split())
+    return np.frombuffer(data, kind, offset=header.end()).reshape(shape, order="F" if header[2] == b"True" else "C")
 
 
 def _stored(name: str, data: bytes) -> Stored:

@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
-import numpy as np
-
 from edge.archive.evidence import DOCUMENT, FRAME, MAP, OVERLAY, ArchiveError, Entry, Kind, StoredMap
 from edge.archive.index import files_of
 from edge.archive.index_file import INDEX, open_for_reading
 from edge.archive.packing import FIELDS, clean, microseconds, moment_of, unpack_document, unpack_map
+from edge.bundle.image import decode_png
+from edge.errors import BundleError
+from edge.schema import read_bounded
 from edge.types import ImageU8
 
 _COLUMNS: Final = ", ".join(("decided_us", "folder", "files", *FIELDS))
@@ -90,12 +90,11 @@ class ArchiveReader:
     def frame(self, entry: Entry) -> ImageU8:
         """The frame as grabbed: read-only uint8 HxWx3 RGB or HxW."""
         data = self.read(entry, FRAME)
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None or image.dtype != np.uint8 or image.ndim not in (2, 3):
-            raise ArchiveError("is no picture", where=str(entry.folder / entry.files[FRAME]), remedy=_VERIFY)
-        pixels = np.ascontiguousarray(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-        pixels.flags.writeable = False
-        return pixels
+        where = str(entry.folder / entry.files[FRAME])
+        try:
+            return decode_png(data, where)
+        except BundleError as error:
+            raise ArchiveError(f"is no picture ({error.message})", where=where, remedy=_VERIFY) from None
 
     def map(self, entry: Entry) -> StoredMap:
         """The anomaly map with what of it was judged."""
@@ -122,7 +121,8 @@ class ArchiveReader:
             )
         path = entry.folder / entry.files[role]
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data = read_bounded(file, entry.size_bytes[role])
         except OSError as error:
             raise ArchiveError(f"cannot be read ({error.strerror})", where=str(path), remedy=_VERIFY) from None
         if hashlib.sha256(data).hexdigest() != entry.sha256[role]:

@@ -191,7 +191,7 @@ class Worker:
             return evidence.overlay()
         except _DRAWING_ERRORS as error:
             self._ledger.no_overlay()
-            log.warning("archive_overlay_failed result=%s why=%s", evidence.result_id, error)
+            log.warning("archive_overlay_failed result_id=%s why=%s", evidence.result_id, error)
         return None
 
     def _has_room(self, retention: Retention, packed: Packed) -> bool:

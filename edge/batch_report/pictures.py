@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.cameras.image_headers import BadImage, read_header
 from edge.types import ImageU8
 
+MAX_PIXELS = 200_000_000
 _QUALITIES = (80, 65, 50)
 
 
@@ -39,8 +41,11 @@ class Shown:
 def fit(data: bytes, content_type: str, limits: Limits) -> Shown | None:
     """The picture itself where it is small enough, else a smaller JPEG of it; None if it is no picture."""
     try:
+        width, height = read_header(data).size_wh
+        if not 0 < width * height <= MAX_PIXELS:
+            return None
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # no bytes, or a size that OpenCV refuses
+    except (BadImage, cv2.error):
         return None
     if image is None:
         return None

@@ -15,6 +15,8 @@ from edge.errors import BundleError
 MANIFEST, MODEL, MODEL_FP16, GOLDEN = "manifest.json", "model.onnx", "model.fp16.onnx", "golden.npz"
 STEP, STEP_FP16 = "step.onnx", "step.fp16.onnx"
 LICENCE, REFERENCE = "LICENSE", "reference.png"
+# Beside the content, not of it: `edge.bundle.trust`.
+SIGNATURES = "signatures.json"
 REQUIRED = (MODEL, GOLDEN, LICENCE)
 
 MIB = 1 << 20
@@ -29,6 +31,7 @@ MAX_BYTES = {
     GOLDEN: 256 * MIB,
     LICENCE: MIB,
     REFERENCE: 256 * MIB,
+    SIGNATURES: MIB,
 }
 
 

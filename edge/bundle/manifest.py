@@ -22,6 +22,8 @@ from edge.settings.registration import ResampleMode, ResizeKernel
 INPUT_NAMES = ("image", "reference", "keep")
 OUTPUT_NAMES = ("anomaly_map", "image_score")
 NAME_DIGITS = 12
+# An image that takes more is one that no station ever answers for.
+MAX_CALLS = 20_000
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(ge=1, le=16384)]
@@ -181,12 +183,15 @@ class Declaration(Closed):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:
-        graph_wh = self.size_wh
+        graph_wh, calls = self.size_wh, 1
         if self.tiling is not None:
             self.tiling.check(self.size_wh)
-            graph_wh = (self.tiling.size, self.tiling.size)
+            graph_wh, calls = (self.tiling.size, self.tiling.size), len(self.tiling.corners(self.size_wh))
         if isinstance(self.program, DenoisingLoop):
             self.program.check(graph_wh)
+            calls *= len(self.program.timesteps) + 1
+        if calls > MAX_CALLS:
+            raise ValueError(f"program and tiling: {calls} graph calls for one image are more than {MAX_CALLS}")
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ from edge.bundle.golden import Tensors, unpack_golden
 from edge.bundle.graphs import GraphName, GraphSpec, graphs
 from edge.bundle.image import decode_png
 from edge.bundle.manifest import Manifest, parse_manifest
-from edge.errors import BundleError
+from edge.bundle.trust import carry
+from edge.errors import BundleError, ConfigError
 from edge.settings.engines import Precision
 from edge.types import ImageU8
 
@@ -85,7 +86,7 @@ def open_bundle(path: Path, cache: Path | None = None) -> Bundle:
 
 
 def _open_folder(folder: Path) -> Bundle:
-    names = files.list_folder(folder)
+    names = [name for name in files.list_folder(folder) if name != files.SIGNATURES]
     where = str(folder / files.MANIFEST)
     manifest, digest = parse_manifest(files.read_file(folder, files.MANIFEST, None), where)
     listed = sorted({files.MANIFEST, *manifest.files})
@@ -151,8 +152,9 @@ def _move(bundle: Bundle, target: Path) -> Bundle:
             try:
                 standing = _open_folder(target)
                 if standing.content_hash == bundle.content_hash:
+                    carry(bundle.path, target)
                     return standing
-            except BundleError:
+            except (BundleError, ConfigError):
                 pass
             shutil.rmtree(target, ignore_errors=True)
     raise BundleError("cannot be renamed into the cache", where=str(target), remedy="remove this folder, check permissions")

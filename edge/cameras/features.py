@@ -220,7 +220,8 @@ def _entries(node: Any) -> tuple[str, ...]:
 
 
 def _slack(node: Any) -> float:
-    return float(node.inc) if type(node).__name__ == "IFloat" and node.has_inc() else 1e-9
+    # A camera may state any increment, also a negative one.
+    return max(0.0, float(node.inc)) if type(node).__name__ == "IFloat" and node.has_inc() else 1e-9
 
 
 def _same(got: Value, wanted: Value, slack: float = 1e-9) -> bool:

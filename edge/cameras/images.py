@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,16 +53,24 @@ def read_image(path: Path, bit_depth: int = 8) -> ImageU8:
 
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise FrameError(f"{size} bytes is too large", where=str(path), remedy=f"at most {MAX_FILE_BYTES}")
-        return path.read_bytes()
+        with open(path, "rb", opener=_unblocked) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FrameError("is no plain file", where=str(path), remedy="name an image file")
+            if status.st_size > MAX_FILE_BYTES:
+                raise FrameError(f"{status.st_size} bytes is too large", where=str(path), remedy=f"at most {MAX_FILE_BYTES}")
+            return file.read(status.st_size)
     except FileNotFoundError:
         raise FrameError("file not found", where=str(path), remedy="check the path") from None
     except OSError as error:
         raise FrameError(
             f"cannot be read ({error.strerror})", where=str(path), remedy="check the file and its rights"
         ) from None
+
+
+def _unblocked(name: str, flags: int) -> int:
+    """A pipe that nobody writes must not hold the station up."""
+    return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _decoded(data: bytes, path: Path) -> NDArray[Any]:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from edge.errors import CameraLost, CameraRefused
+from edge.errors import CameraLost, CameraRefused, ConfigError
+from edge.schema import read_secret
 from edge.settings.cameras import VideoSettings
 from edge.types import Frame, ImageU8
 
@@ -110,9 +111,9 @@ class VideoCamera:
         if file is None:
             return self._settings.source
         try:
-            user, colon, password = file.read_text(encoding="utf-8").strip().partition(":")
-        except (OSError, UnicodeDecodeError):
-            raise CameraRefused("cannot be read", where=str(file), remedy="check the path and its rights") from None
+            user, colon, password = read_secret(file, "credentials_file").strip().partition(":")
+        except ConfigError as error:
+            raise CameraRefused(error.message, where=error.where, remedy=error.remedy) from None
         if not colon or not user or "\n" in password:
             raise CameraRefused("is not one line `user:password`", where=str(file), remedy="write it so")
         # FFmpeg's own messages may name the whole address.

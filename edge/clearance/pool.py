@@ -82,7 +82,7 @@ def _put(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(0o640)
         Path(temporary).replace(path)
     finally:
         with suppress(FileNotFoundError):

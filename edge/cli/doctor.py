@@ -1,63 +1,68 @@
-"""`lineclear doctor`: one line per check, OK, WARN or FAIL, and what to do."""
+"""`lineclear doctor`: one line per check, OK, WARN, FAIL or SKIP, and what to do."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Final
 
-from edge.cli import checks
-from edge.cli.checks import Check, Status
 from edge.cli.terminal import complain, one_line, say, say_json
+from edge.doctor.check import Case, Check, Status
+from edge.doctor.examinations import machine, station
+from edge.doctor.libraries import REQUIRED
+
+SCHEMA: Final = "lineclear/doctor/1"
 
 
 def doctor(config_path: Path | None, as_json: bool) -> int:
     """Print every check; 0 if nothing FAILs, else 1. A config that cannot be read is a FAIL like any other."""
     results: list[Check] = []
-    for check in _checks(config_path):
+    case = Case(config_path=config_path)
+    for check in _checks(case):
         results.append(check)
         if not as_json:
             say(one_line(str(check)) + "\n")
     if as_json:
-        say_json([{key: one_line(value) for key, value in asdict(check).items()} for check in results])
+        say_json(_document(case, results))
     failed = [check.name for check in results if check.status is Status.FAIL]
     if failed:
         complain("lineclear", f"{len(failed)} of {len(results)} checks FAIL: {', '.join(dict.fromkeys(failed))}")
     return 1 if failed else 0
 
 
-def _checks(config_path: Path | None) -> Iterator[Check]:
-    yield checks.python()
-    needed = list(checks.libraries())
-    yield from needed
-    yield checks.clock()
-    if any(check.status is Status.FAIL and check.name in checks.REQUIRED for check in needed):
-        yield Check("station", Status.WARN, "not looked at, because libraries are missing", "mend those first")
+def _checks(case: Case) -> Iterator[Check]:
+    sound = True
+    for check in machine(case):
+        sound = sound and not (check.status is Status.FAIL and check.name in REQUIRED)
+        yield check
+    if sound:
+        yield from station(_inspected(case))
     else:
-        yield from _station(config_path)
-    yield from checks.gpu()
+        yield Check("config", Status.WARN, "not looked at, because libraries are missing", "mend those first")
 
 
-def _station(config_path: Path | None) -> Iterator[Check]:
-    """What needs the libraries: imported here, so that a machine without them gets its report all the same."""
-    from edge.cli import station_checks
+def _inspected(case: Case) -> Case:
+    """With the config, as far as it is sound. Imported here: a machine without the libraries gets its report all the same."""
     from edge.cli.inspection import inspect_config
     from edge.errors import ConfigError
-    from edge.settings.mqtt import MqttSettings
 
-    config = None
-    if config_path is not None:
-        try:
-            config, problems = inspect_config(config_path)
-        except ConfigError as error:
-            problems = error.problems
-        yield from (Check("config", Status.FAIL, problem) for problem in problems)
-        if config is not None and not problems:
-            yield Check("config", Status.OK, f"{config_path}: {len(config.views)} view(s)")
-    yield checks.disk(Path(config.state_dir) if config else Path.cwd())
-    if config is not None:
-        yield from station_checks.recipes(config)
-    if config is not None or config_path is None:
-        yield from station_checks.cameras(config)
-    if config is not None and isinstance(config.publisher, MqttSettings):
-        yield station_checks.broker(config.publisher, config.station.client_id + "-doctor")
+    if case.config_path is None:
+        return case
+    try:
+        config, problems = inspect_config(case.config_path)
+    except ConfigError as error:
+        config, problems = None, error.problems
+    return Case(case.machine, config, case.config_path, problems, case.now)
+
+
+def _document(case: Case, results: list[Check]) -> dict[str, Any]:
+    counts = Counter(check.status for check in results)
+    return {
+        "schema": SCHEMA,
+        "at": case.now.isoformat(timespec="seconds"),
+        "config": str(case.config_path) if case.config_path is not None else None,
+        "counts": {status.value: counts[status] for status in Status},
+        "checks": [{key: one_line(value) for key, value in asdict(check).items()} for check in results],
+    }

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge.cameras.folder import image_files
+from edge.cli.recipe_use import check_use
 from edge.config import StationConfig, ViewConfig, load_config, read_document, sound_views
 from edge.errors import ConfigError, LineclearError
-from edge.recipe import load_recipe
+from edge.recipe import Trust, load_recipe
 from edge.settings.cameras import FolderSettings, VideoSettings
 from edge.settings.genicam import GenicamSettings
 from edge.settings.mqtt import MqttSettings, PublisherSettings
@@ -27,17 +28,20 @@ def inspect_config(path: Path) -> tuple[StationConfig | None, tuple[str, ...]]:
     product = document.get("product")
     problems += tuple(f"{path}: {problem}" for problem in _camera_problems(views))
     problems += tuple(f"{path}: {problem}" for problem in _broker_problems(config.publisher if config else None))
+    trust = Trust.of(config.trust) if config is not None else None
     for name, view in views.items():
-        problems += tuple(f"{path}: views.{name}.recipe: {problem}" for problem in _recipe_problems(name, view.recipe, product))
+        found = _recipe_problems(name, view.recipe, product, trust)
+        problems += tuple(f"{path}: views.{name}.recipe: {problem}" for problem in found)
     return config, problems
 
 
-def _recipe_problems(view: str, recipe: str, product: object) -> tuple[str, ...]:
+def _recipe_problems(view: str, recipe: str, product: object, trust: Trust | None) -> tuple[str, ...]:
     if "{product}" in recipe and not isinstance(product, str):
         return ()  # said already: product is missing
     path = Path(recipe.replace("{product}", str(product)))
     try:
-        found = load_recipe(path)
+        found = load_recipe(path, trust=trust)
+        check_use(found)
     except ConfigError as error:
         return error.problems
     except LineclearError as error:

@@ -13,7 +13,7 @@ from edge.cli import manual
 from edge.cli.terminal import Parser, run_command, say
 from edge.logs import FORMS, Form, start_logging
 
-COMMANDS: Final = ("run", "check", "challenge", "judge", "validate", "recipe", "archive", "audit", "doctor", "demo")
+COMMANDS: Final = ("run", "check", "challenge", "judge", "validate", "recipe", "trust", "archive", "audit", "doctor", "demo")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ examples:
   lineclear challenge station.yaml
   lineclear judge --recipe recipes/feeder shots/*.png --out overlays --json
   lineclear recipe export recipes/feeder --out feeder.recipe.zip
+  lineclear trust verify recipes/feeder --trusted /etc/lineclear/trusted-keys
   lineclear archive export station.yaml --batch B1204 --out B1204.zip
   lineclear audit verify station.yaml
 

@@ -30,6 +30,7 @@ def run(config_path: Path) -> int:
     A config that cannot be used: the last good one, in safe mode. ConfigError: there is none that could be; StationBusy. If a
     part hangs the process ends with edge.supervision.HUNG, and does not return from here.
     """
+    os.umask(os.umask(0o077) | 0o007)  # evidence and state are for the station and its group, whoever starts it
     notifier, restarts = Notifier.from_environment(os.environ), Restarts.of(config_path, os.environ)
     kept = LastGood.of(config_path, os.environ)
     stop = threading.Event()

@@ -9,7 +9,7 @@ from edge.audit import Action, AuditLog
 from edge.cli.terminal import say
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError
-from edge.recipe import export_recipe, import_recipe, load_recipe, stale
+from edge.recipe import Trust, export_recipe, import_recipe, load_recipe, stale
 from edge.recipe.transfer import ImportTrace
 from edge.settings.cameras import hash_of_camera
 
@@ -23,7 +23,7 @@ def export(recipe: Path, out: Path, version: int | None) -> int:
 
 def take_in(file: Path, out: Path, view: str | None, config: Path | None, who: str, why: str) -> int:
     """Import the file, and say whether its card holds here; 0. config: of the station, whose audit log gets an entry."""
-    camera_hash, trace = None, None
+    camera_hash, trace, trust = None, None, None
     if config is not None:
         station = load_config(config)
         views = station.views
@@ -31,8 +31,8 @@ def take_in(file: Path, out: Path, view: str | None, config: Path | None, who: s
             remedy = f"name one of its views with --view: {', '.join(views)}"
             raise ConfigError(f"has no view {view!r}", where=str(config), remedy=remedy)
         camera_hash = hash_of_camera(views[view].camera)
-        trace = _audited(station)
-    done = import_recipe(file, out, who=who, why=why, view=view, trace=trace)
+        trace, trust = _audited(station), Trust.of(station.trust)
+    done = import_recipe(file, out, who=who, why=why, view=view, trace=trace, trust=trust)
     say(f"{out}: version {done.version:04d} of the recipe for view {done.view}, from {file}\n")
     recipe = load_recipe(out)
     changed = stale(recipe.card, recipe, camera_settings_hash=camera_hash) if recipe.card is not None else ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from edge.bundle import Bundle, open_bundle
 from edge.bundle.files import MODEL_FP16
 from edge.cli.inspection import inspect_config
+from edge.cli.recipe_use import check_use
 from edge.cli.terminal import complain, one_line, say
 from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import ConfigError, LineclearError
@@ -52,6 +53,7 @@ def _what(path: Path) -> str:
 
 def _recipe(path: Path) -> str:
     recipe = load_recipe(path)
+    check_use(recipe)
     card = f"card: {recipe.card.method}, {recipe.card.frames} frames" if recipe.card else "no threshold card yet"
     return f"recipe for view {recipe.view!r}, version {recipe.version}, bundle {recipe.bundle.name}, {card}"
 

@@ -92,16 +92,19 @@ class Revisions:
 
     def make(self, recipe: Recipe, change: Change, order: Order) -> int:
         """Audit, save, put in force: the new version's number. LineclearError: nothing is in force that was not before."""
+        if recipe.trust is not None:
+            recipe.trust.need_signer()
         subject = f"{recipe.view}: {recipe.path}"
         before = {"version": recipe.version, **change.before}
         self._audit(
             change.action, who=change.who, subject=subject, why=change.why, before=before, after={**change.after, **order.by}
         )
-        number = save(recipe.path, self._content(recipe, change))
+        number = save(recipe.path, self._content(recipe, change), trust=recipe.trust)
         try:
             self._reload(who=change.who, why=order.signed_why(change.why), may_block=self._may_be_blocked(recipe, change))
         except LineclearError as error:
-            restored = rollback(recipe.path, recipe.version, who=change.who, why=f"version {number:04d} could not be used")
+            why = f"version {number:04d} could not be used"
+            restored = rollback(recipe.path, recipe.version, who=change.who, why=why, trust=recipe.trust)
             after = {"version": restored, "refused": str(error)[:500], **order.by}
             self._audit(
                 change.action, who=change.who, subject=subject, why="not put in force", before={"version": number}, after=after

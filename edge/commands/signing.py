@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from edge.commands.canonical import canonical
 from edge.errors import ConfigError
-from edge.schema import read_text
+from edge.schema import read_secret
 from edge.settings.mqtt import topic_level
 
 MAX_KEYS_BYTES: Final = 100_000
@@ -41,8 +40,7 @@ def read_keys(path: Path) -> dict[str, bytes]:
 
     ConfigError: the file cannot be read, is readable by more than its owner, or a line is no client and key.
     """
-    text = read_text(path, MAX_KEYS_BYTES)
-    _refuse_shared(path)
+    text = read_secret(path, "keys_file", MAX_KEYS_BYTES)
     keys: dict[str, bytes] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -82,10 +80,3 @@ class KeyFile:
             self._keys = read_keys(self._path)
             self._stamp = stamp
         return self._keys.get(client)
-
-
-def _refuse_shared(path: Path) -> None:
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        message = f"keys_file can be read by others than its owner (mode {stat.S_IMODE(mode):04o})"
-        raise ConfigError(message, where=str(path), remedy=f"chmod 600 {path}")

@@ -60,7 +60,9 @@ def _room(name: str, word: str, folder: Path) -> Check:
     if not folder.is_dir():
         return fail(name, f"{folder} is no folder", f"correct {'state_dir' if word == 'state' else 'archive.path'}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return fail(name, f"{folder} cannot be written", "give it to the station's user, and look whether the disk is read-only")
+        return fail(
+            name, f"{folder} cannot be written", "give it to the station's user, and look whether the disk is read-only"
+        )
     found = os.statvfs(folder)
     free_mb = found.f_bavail * found.f_frsize / MB
     files = 100.0 if found.f_files == 0 else 100 * found.f_favail / found.f_files
@@ -70,7 +72,9 @@ def _room(name: str, word: str, folder: Path) -> Check:
     if free_mb < DISK_FREE.value:
         return warn(name, detail, "free some space: verdicts wait there for the broker")
     if files < INODES_FREE.value:
-        return warn(name, f"{detail}, but only {files:.1f} % of its files are free", "delete small files: it is full without them")
+        return warn(
+            name, f"{detail}, but only {files:.1f} % of its files are free", "delete small files: it is full without them"
+        )
     return ok(name, detail)
 
 
@@ -113,7 +117,9 @@ def _filesystem(name: str, mount: Mount) -> Check:
     if mount.kind in _FLEETING:
         return warn(name, f"{detail} is memory", "it is gone with the power: put state_dir on a disk")
     if mount.kind in _NETWORK:
-        return warn(name, f"{detail} is on the network", "its locks do not hold what SQLite needs: put state_dir on a local disk")
+        return warn(
+            name, f"{detail} is on the network", "its locks do not hold what SQLite needs: put state_dir on a local disk"
+        )
     if mount.kind in _SIMPLE:
         return warn(name, f"{detail} has no journal and no owners", "put state_dir on ext4, xfs or btrfs")
     if mount.kind == "overlay":
@@ -157,5 +163,5 @@ def _fsync_ms(folder: Path, times: int = 3) -> float:
 
 
 def _plain(text: str) -> str:
-    """mountinfo writes a blank as \\040."""
+    """A blank is written as backslash 040."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)

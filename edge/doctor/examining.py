@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from edge.doctor.check import Case, Check, skip, warn
+from edge.doctor.check import Case, Check, warn
 from edge.errors import LineclearError
 
 # What a library, a file or the machine may do to a check. An interrupt is none of it.
@@ -24,14 +24,13 @@ class Examination:
     """One function `look` of a module in edge/doctor, and what it answers for.
 
     kinds: first words of its checks' names, as docs/doctor.md lists them. needs_config: it looks at what a config names.
-    limit_s: how long it may take. needs_libraries: not made where one that the runtime needs is missing.
+    limit_s: how long it may take.
     """
 
     module: str
     look: str
     kinds: tuple[str, ...]
     needs_config: bool = False
-    needs_libraries: bool = False
     limit_s: float = 5.0
 
     def function(self) -> Callable[[Case], Iterable[Check]]:
@@ -69,11 +68,6 @@ def examine(examination: Examination, case: Case) -> Iterator[Check]:
     if thread.is_alive():
         found.append(_not_made(examination, f"no answer within {examination.limit_s:g} s"))
     yield from found
-
-
-def left_out(examination: Examination, why: str) -> Check:
-    """It is not made, and why."""
-    return skip(examination.kinds[0], why)
 
 
 def _not_made(examination: Examination, why: str) -> Check:

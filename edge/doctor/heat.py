@@ -10,6 +10,7 @@ from edge.doctor.limits import HEADROOM, HOT
 from edge.doctor.machine import Machine
 
 _COOL = "clean filters and fans, shade the cabinet, or lower the load; a hot box judges late"
+_LEAST_TRIP = 45_000  # some firmware names limits that no running machine is below
 _TRIPS = ("critical", "hot", "passive")
 _CPU = "/sys/devices/system/cpu"
 _DYNAMIC = ("intel_pstate", "intel_cpufreq", "amd-pstate-epp", "amd-pstate")
@@ -36,7 +37,7 @@ def zones(machine: Machine) -> tuple[Zone, ...]:
             trip / 1000
             for name in machine.names(base, "trip_point_")
             if name.endswith("_type") and machine.text(f"{base}/{name}") in _TRIPS
-            if (trip := machine.number(f"{base}/{name.removesuffix('_type')}_temp")) is not None and trip > 0
+            if (trip := machine.number(f"{base}/{name.removesuffix('_type')}_temp")) is not None and trip >= _LEAST_TRIP
         ]
         found.append(Zone(machine.text(f"{base}/type") or folder, milli / 1000, min(limits, default=None)))
     return tuple(found)
@@ -65,7 +66,10 @@ def throttling(case: Case) -> Iterator[Check]:
     for folder in machine.names("/sys/class/thermal", "cooling_device"):
         base = f"/sys/class/thermal/{folder}"
         kind = (machine.text(f"{base}/type") or "").lower()
-        if any(word in kind for word in ("processor", "cpu", "gpu", "devfreq")) and (machine.number(f"{base}/cur_state") or 0) > 0:
+        if (
+            any(word in kind for word in ("processor", "cpu", "gpu", "devfreq"))
+            and (machine.number(f"{base}/cur_state") or 0) > 0
+        ):
             words.append(f"{kind} is slowed down now")
     counts = (
         machine.number(f"{_CPU}/{core}/thermal_throttle/{kind}_throttle_count") or 0

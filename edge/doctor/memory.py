@@ -56,13 +56,18 @@ def _swap(found: dict[str, int], swaps: str | None) -> Check:
 
 
 def _killed(machine: Machine) -> Check:
-    """Since the machine started; in a cgroup of its own also by that one's limit."""
+    """By the kernel, for want of memory."""
     counts = table(machine.text("/proc/vmstat"), " ")
     killed = whole(counts.get("oom_kill")) or 0
     if killed > 0:
         remedy = "look which: journalctl -k --grep 'Out of memory|oom-kill'; " + _LESS
-        return warn("killed for memory", f"{killed} processes since the machine started", remedy)
+        return warn("killed for memory", f"{killed} processes since the machine started{_uptime(machine)}", remedy)
     return ok("killed for memory", "none since the machine started")
+
+
+def _uptime(machine: Machine) -> str:
+    up_s = number((machine.text("/proc/uptime") or "").partition(" ")[0])
+    return f" {up_s / 86_400:.1f} days ago" if up_s is not None else ""
 
 
 def allowance(case: Case) -> Iterator[Check]:

@@ -47,7 +47,7 @@ class AutoEngine:
             try:
                 engine = _preparable(make())
                 return engine is None or engine.prepared()
-            except EngineFault:
+            except (EngineFault, BundleError):
                 continue
         return True
 

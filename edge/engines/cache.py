@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -28,6 +29,8 @@ _KEPT_KINDS = (PLAN, TIMING, COMPILED)
 _KEY_DIGITS = 40
 _LOCK_POLL_S = 0.2
 _ABANDONED_S = 3600.0
+_FUTURE_S = 86_400.0
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class CacheEntry:
 class EngineCache:
     """One folder for all bundles, backends and processes of a station's user.
 
-    limit_bytes: when more is kept, the least recently used goes, but never what was written last.
+    limit_bytes: when more is kept, the least recently used goes, but never what was written last, nor what belongs to the
+    same group. Only a plan makes others go: what merely saves time is kept where there is room.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -85,29 +89,35 @@ class EngineCache:
                 raise SealBroken("it is of something else")
         except FileNotFoundError:
             return None
-        except PermissionError as error:
-            log.warning("engine_cache_unreadable file=%s why=%s remedy=%r", path, error, "give it to the station's user")
-            return None
         except (SealBroken, OSError) as error:
-            log.warning("engine_cache_refused file=%s why=%s", path, error)
-            with suppress(OSError):
-                path.unlink()
+            self._set_aside(path, error)
             return None
         with suppress(OSError):
             os.utime(path)
         return header, content
 
-    def write(self, name: str, kind: str, header: Mapping[str, Any], content: bytes) -> None:
-        """Keep it, all or nothing, and make room. EngineFault: the disk."""
+    def write(self, name: str, kind: str, header: Mapping[str, Any], content: bytes, group: str = "") -> None:
+        """Keep it, all or nothing, and make room, also on a disk that is full. EngineFault: the disk.
+
+        group: what is needed together (the graphs of a bundle); none of a group makes another of it go.
+        """
         self._make()
         path = self.folder / (name + kind)
+        header = {**header, "group": group}
         try:
-            write_sealed(path, header, content)
+            try:
+                write_sealed(path, header, content)
+            except OSError as error:
+                # Minutes of building must not be lost to engines that nobody has used for months.
+                if error.errno not in _DISK_FULL or not self._evict(path, group, self._held() - len(content)):
+                    raise
+                write_sealed(path, header, content)
         except OSError as error:
             raise self._fault(
                 f"cannot be written ({error.strerror})", "free some space there, or set `engine.cache_dir`"
             ) from None
-        self._evict(keep=path)
+        self._clear_abandoned()
+        self._evict(path, group, self.limit_bytes)
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """Everything that is kept, the most recently used first; files that are not this cache's are left out."""
@@ -157,21 +167,46 @@ class EngineCache:
                 if path.suffix in _KEPT_KINDS:
                     with suppress(OSError, SealBroken):
                         found = path.lstat()
-                        yield CacheEntry(path, found.st_size, found.st_mtime, read_header(path))
+                        # Of a time that is yet to come nothing is known: the clock was wrong then, or is now.
+                        used_at = found.st_mtime if found.st_mtime < time.time() + _FUTURE_S else 0.0
+                        yield CacheEntry(path, found.st_size, used_at, read_header(path))
 
-    def _evict(self, keep: Path) -> None:
-        """Also of what a killed process left; what is being written now is young."""
+    def _held(self) -> int:
+        return sum(entry.size_bytes for entry in self._entries())
+
+    def _clear_abandoned(self) -> None:
+        """What a killed process left; what is being written now is young."""
         with suppress(OSError):
             for path in self.folder.glob(".new-*"):
-                if path.lstat().st_mtime < time.time() - _ABANDONED_S:
+                if abs(path.lstat().st_mtime - time.time()) > _ABANDONED_S:
                     path.unlink(missing_ok=True)
-        held = 0
-        for entry in sorted(self._entries(), key=lambda entry: (entry.path != keep, -entry.used_at)):
+
+    def _evict(self, keep: Path, group: str, limit_bytes: int) -> bool:
+        """Remove the least recently used beyond the limit, for the sake of `keep`; True if something went."""
+        held, gone = 0, False
+
+        def needed(entry: CacheEntry) -> bool:
+            if entry.path == keep or (keep.suffix != PLAN and entry.path.suffix == PLAN):
+                return True
+            return bool(group) and entry.header.get("group") == group
+
+        for entry in sorted(self._entries(), key=lambda entry: (not needed(entry), -entry.used_at)):
             held += entry.size_bytes
-            if held > self.limit_bytes and entry.path != keep:
+            if held > limit_bytes and not needed(entry):
                 log.info("engine_evicted file=%s size_mb=%.1f", entry.path.name, entry.size_bytes / 1e6)
                 with suppress(OSError):
                     entry.path.unlink()
+                    gone = True
+        return gone
+
+    def _set_aside(self, path: Path, why: Exception) -> None:
+        """Remove what is damaged; what only cannot be read now (no rights, no descriptor, a bad sector) may be sound."""
+        if isinstance(why, OSError) and why.errno != errno.ELOOP:
+            log.warning("engine_cache_unreadable file=%s why=%s remedy=%r", path, why, "give it to the station's user")
+            return
+        log.warning("engine_cache_refused file=%s why=%s", path, why)
+        with suppress(OSError):
+            path.unlink()
 
     def _fault(self, what: str, remedy: str) -> EngineFault:
         return EngineFault(f"the engine cache {what}", where=str(self.folder), remedy=remedy)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import GraphSpec, Manifest
 from edge.engines.base import Tensors
+from edge.engines.wording import said
 from edge.errors import BundleError, EngineFault
 
 Signature = Iterable[tuple[str, str, tuple[int | str | None, ...]]]
@@ -93,4 +94,4 @@ def _axes(shape: tuple[int | str | None, ...]) -> str:
 
 
 def _listed(items: list[str]) -> str:
-    return ", ".join(f"`{item}`" for item in items) or "none"
+    return ", ".join(f"`{said(item)}`" for item in items) or "none"

@@ -14,6 +14,7 @@ from edge.engines.base import EngineIdentity, Tensors
 from edge.engines.contract import Signature, check_signature
 from edge.engines.golden import GoldenReport, prove
 from edge.engines.programs import CallDone, ProgramRunner
+from edge.engines.wording import said
 from edge.errors import BundleError, EngineFault
 from edge.settings.engines import OnnxRuntimeSettings
 
@@ -43,9 +44,7 @@ class _Session:
         try:
             outputs = self._session.run(self._output_names, dict(inputs))
         except _ORT_ERRORS as error:
-            raise EngineFault(
-                f"ONNX Runtime failed ({_line(error)})", where=self._where, remedy="restart the station"
-            ) from None
+            raise EngineFault(f"ONNX Runtime failed ({said(error)})", where=self._where, remedy="restart the station") from None
         return dict(zip(self._output_names, outputs, strict=True))
 
 
@@ -107,7 +106,7 @@ class OnnxRuntimeEngine:
         except _ORT_ERRORS as error:
             raise BundleError(
                 f"ONNX Runtime {onnxruntime.__version__} cannot load the {self._settings.precision} {graph.name} "
-                f"({_line(error)})",
+                f"({said(error)})",
                 where=where,
                 remedy="export the bundle again for this version",
             ) from None
@@ -135,10 +134,3 @@ def _signature(nodes: Any) -> Signature:
     for node in nodes:
         dtype = node.type.removeprefix("tensor(").removesuffix(")")
         yield node.name, names.get(dtype, dtype), tuple(node.shape)
-
-
-def _line(error: Exception) -> str:
-    """ONNX Runtime's message on one line, without the parts that only its developers need."""
-    text = " ".join(str(error).split())
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return text if len(text) <= 300 else text[:297] + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -47,7 +48,10 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def read_sealed(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Header and payload, the payload verified as it was read. SealBroken, OSError (also for a link)."""
+    """Header and payload, the payload verified as it was read. SealBroken, OSError: also for a link (ELOOP), and for a file
+    that somebody else than root or this process's user owns, or that everybody may write (PermissionError): the hash in it
+    says that it is whole, not who wrote it.
+    """
     header, payload = _read(path, whole=True)
     if hashlib.sha256(payload).hexdigest() != header.get("payload_sha256"):
         raise SealBroken("its content is not what was written")
@@ -57,8 +61,11 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], bytes]:
 def _read(path: Path, whole: bool) -> tuple[dict[str, Any], bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise SealBroken("it is no plain file")
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
+            raise PermissionError(errno.EPERM, f"user {found.st_uid} owns it, mode {stat.S_IMODE(found.st_mode):o}")
         if file.read(len(_MAGIC)) != _MAGIC:
             raise SealBroken("it is no file of this cache")
         length = int.from_bytes(file.read(_LENGTH_BYTES), "big")

@@ -29,7 +29,9 @@ IDLE_S = 1.0
 
 @dataclass(frozen=True)
 class EnginePace:
-    """How long the last inference took, and the last one that found the GPU idle (None: none did), and for how long."""
+    """How long the last inference took, and the last one after a pause of the line (None: there was none), kept warm or not,
+    and how long that pause was.
+    """
 
     last_ms: float = 0.0
     first_after_idle_ms: float | None = None
@@ -54,7 +56,7 @@ class TensorRtEngine:
         self._golden: GoldenReport | None = None
         self._plans: tuple[Plan, ...] = ()
         self._pace = EnginePace()
-        self._used_at = 0.0
+        self._used_at = self._answered_at = 0.0
 
     @property
     def identity(self) -> EngineIdentity:
@@ -124,7 +126,7 @@ class TensorRtEngine:
         except BaseException:
             self._close()
             raise
-        self._used_at = self._parts.clock()
+        self._used_at = self._answered_at = self._parts.clock()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -134,9 +136,9 @@ class TensorRtEngine:
     def infer(self, inputs: Tensors) -> Tensors:
         """Outputs by name, read-only. EngineFault: not open, another thread, inputs that are not the manifest's, the GPU."""
         started = self._parts.clock()
-        idle_s = started - self._used_at
+        idle_s = started - self._answered_at
         outputs = self._infer(inputs)
-        self._used_at = self._parts.clock()
+        self._used_at = self._answered_at = self._parts.clock()
         took_ms = (self._used_at - started) * 1e3
         if idle_s >= IDLE_S:
             log.debug("engine_after_idle idle_s=%.1f ms=%.2f before_ms=%.2f", idle_s, took_ms, self._pace.last_ms)

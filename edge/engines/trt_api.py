@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from edge.engines.gpus import EngineUnavailable
+from edge.engines.wording import said
 from edge.errors import EngineFault
 
 __all__ = ["Flavour", "TrtApi", "TrtLog", "load_trt", "wrap_trt"]
@@ -67,7 +68,7 @@ class TrtApi:
             thing = make()
         except (TypeError, RuntimeError) as error:
             # pybind11 says so, of all ways, where a constructor gives nullptr: no driver, no memory.
-            raise self.fault(f"cannot {doing}: {_line(str(error))}", where, remedy) from None
+            raise self.fault(f"cannot {doing}: {said(error)}", where, remedy) from None
         if thing is None:
             raise self.fault(f"cannot {doing}", where, remedy)
         return thing
@@ -86,7 +87,7 @@ def load_trt(flavour: Flavour) -> TrtApi:
         try:
             module = importlib.import_module(flavour)
         except (ImportError, OSError, RuntimeError) as error:
-            why = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded ({_line(str(error))})"
+            why = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded ({said(error)})"
             raise EngineUnavailable(
                 f"the package {flavour.replace('_', '-')} {why}", where="engine.kind", remedy=_REMEDY[flavour]
             ) from None
@@ -123,10 +124,10 @@ def _logger_class(trt: Any) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in errors:
-                self._complaints.append(_line(message))
-                log.error("tensorrt_says text=%s", _line(message))
+                self._complaints.append(said(message))
+                log.error("tensorrt_says text=%s", said(message))
             elif severity == warning:
-                log.info("tensorrt_warns text=%s", _line(message))
+                log.info("tensorrt_warns text=%s", said(message))
             elif message.startswith(_TABLE_STARTS):
                 self.layer_table = message
 
@@ -139,8 +140,3 @@ def _logger_class(trt: Any) -> Any:
             return "; ".join(dict.fromkeys(self._complaints)) or "it does not say why"
 
     return _Logger
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:297] + "..."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from edge.engines.onnx_file import Unreadable, names_other_files
 from edge.engines.preparing import BuildProgress
 from edge.engines.trt_api import TrtApi
 from edge.engines.trt_layers import (
@@ -22,7 +23,8 @@ from edge.engines.trt_layers import (
     share_of,
 )
 from edge.engines.trt_progress import watch
-from edge.errors import EngineFault
+from edge.engines.wording import said
+from edge.errors import BundleError, EngineFault
 from edge.settings.engines import Precision
 
 __all__ = ["BuildOptions", "Built", "build_plan"]
@@ -62,20 +64,22 @@ def build_plan(
     """Parse, build, and prove that the float16 of the ONNX file is in the plan.
 
     timing: of an earlier build on this machine. EngineFault: TensorRT cannot parse or build it, or lost float16; it carries
-    what TensorRT says. What `progress` raises ends the build. A GPU must be there and current, except for RTX.
+    what TensorRT says. BundleError: the ONNX file is not all that there is of it. What `progress` raises ends the build. A
+    GPU must be there and current, except for RTX.
     """
     api.log.clear()
     try:
         return _built(api, onnx, options, progress, timing, where)
     except (RuntimeError, UnicodeDecodeError) as error:
         # The bindings raise these for names that are no UTF-8, among others.
-        raise api.fault(f"failed: {' '.join(str(error).split())[:300]}", where, _REMEDY) from None
+        raise api.fault(f"failed: {said(error)}", where, _REMEDY) from None
 
 
 def _built(api: TrtApi, onnx: bytes, options: BuildOptions, progress: BuildProgress, timing: bytes, where: str) -> Built:
     started = time.monotonic()
     builder = api.made(lambda: api.module.Builder(api.log), "make a builder", where, _REMEDY)
     network = api.made(lambda: builder.create_network(_network_flags(api)), "make a network", where, _REMEDY)
+    _check_complete(api, onnx, where)
     parser = api.module.OnnxParser(network, api.log)
     progress("parsing", 0, 0)
     if not parser.parse(onnx):
@@ -95,6 +99,16 @@ def _built(api: TrtApi, onnx: bytes, options: BuildOptions, progress: BuildProgr
     check_share(share, strongly_typed=not api.weakly_typed, where=where)
     kept = bytes(cache.serialize()) if cache is not None else b""
     return Built(data, time.monotonic() - started, share, kept)
+
+
+def _check_complete(api: TrtApi, onnx: bytes, where: str) -> None:
+    try:
+        incomplete = names_other_files(onnx)
+    except Unreadable as error:
+        raise api.fault(f"cannot read the ONNX file (it cannot be parsed: {error})", where, _REMEDY) from None
+    if incomplete:
+        remedy = "export the bundle again, with the weights in the ONNX file"
+        raise BundleError("the ONNX file keeps weights in another file, which nobody verifies", where=where, remedy=remedy)
 
 
 def _network_flags(api: TrtApi) -> int:
@@ -168,7 +182,7 @@ def _check_static(network: Any, where: str) -> None:
         tensor = network.get_input(index)
         if any(int(axis) < 0 for axis in tensor.shape):
             raise EngineFault(
-                f"input {tensor.name} has a free axis {[int(axis) for axis in tensor.shape]}",
+                f"input {said(tensor.name)} has a free axis {[int(axis) for axis in tensor.shape]}",
                 where=where,
                 remedy="export the bundle again with fixed sizes",
             )
@@ -193,4 +207,4 @@ def _layers(api: TrtApi, plan: bytes, options: BuildOptions, where: str) -> Any:
 
 def _parser_errors(parser: Any) -> str:
     errors = [parser.get_error(index) for index in range(min(3, parser.num_errors))]
-    return "; ".join(f"node {each.node()}: {' '.join(str(each.desc()).split())[:200]}" for each in errors) or "no error given"
+    return "; ".join(f"node {each.node()}: {said(each.desc(), 200)}" for each in errors) or "no error given"

@@ -16,6 +16,7 @@ from edge.engines.preparing import BuildProgress
 from edge.engines.trt_api import Flavour
 from edge.engines.trt_builder import BuildOptions, Built
 from edge.engines.trt_layers import HalfShare
+from edge.errors import EngineFault
 
 __all__ = ["Plan", "PlanOrder", "PlanSource", "Plans", "order_of"]
 
@@ -98,10 +99,15 @@ class Plans:
         started = time.monotonic()
         built = self._build(order, b"" if kept is None else kept[1], progress)
         seconds = time.monotonic() - started
-        if built.timing:
-            self._cache.write(order.timings, TIMING, machine, built.timing)
         header = {"key": _as_json(order.key), "share": asdict(built.share), "build_s": round(seconds, 3), "where": order.where}
-        self._cache.write(order.key.name, PLAN, {**header, "graph": order.graph, "built_at": time.time()}, built.plan)
+        header |= {"graph": order.graph, "built_at": time.time()}
+        self._cache.write(order.key.name, PLAN, header, built.plan, group=order.where.partition(",")[0])
+        if built.timing:
+            try:
+                self._cache.write(order.timings, TIMING, machine, built.timing)
+            except EngineFault as error:
+                # The next build takes longer; this one is kept.
+                log.warning("engine_timings_not_kept why=%s", error)
         log.info("engine_built graph=%s seconds=%.1f mb=%.1f half=%s", order.graph, seconds, len(built.plan) / 1e6, built.share)
         return Plan(built.plan, built.share, seconds, order.key, built_here=True)
 

@@ -20,6 +20,7 @@ __all__ = ["TrtRunner"]
 
 # By name: `trt.nptype` of some 8.x releases asks numpy for types that it no longer has.
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32", "INT64": "int64"}
+_NAN_BYTE = 0xFF
 _REBUILD = "remove it from the engine cache and start again: it is built anew"
 
 
@@ -77,12 +78,20 @@ class TrtRunner:
             np.copyto(binding.tensor, inputs[name])
             if not self._mapped:
                 self._memory.h2d(binding.device, binding.host)
+        self._spoil_outputs()
         self._enqueue()
         if not self._mapped:
             for binding in self._outputs.values():
                 self._memory.d2h(binding.host, binding.device)
         self._memory.sync()
         return {name: binding.tensor.copy() for name, binding in self._outputs.items()}
+
+    def _spoil_outputs(self) -> None:
+        """NaN wherever a result belongs: a GPU that says it is done and did nothing must not pass off the last frame's."""
+        for binding in self._outputs.values():
+            binding.host.array.fill(_NAN_BYTE)
+            if not self._mapped:
+                self._memory.h2d(binding.device, binding.host)
 
     def repeat(self) -> None:
         """Compute the last call's inputs again, and drop the result."""

@@ -81,12 +81,17 @@ class TimedEngine:
         self._name = name
         self._faults = 0
         self._ended_s = time.monotonic()
-        self._pace = Pace(fallbacks=len(getattr(engine, "fallbacks", ())))
+        self._pace = Pace(fallbacks=len(self.fallbacks))
 
     @property
     def pace(self) -> Pace:
         """How fast it answers."""
         return self._pace
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """The better engines of `auto` that could not be had, and why: empty for every other engine."""
+        return tuple(getattr(self._engine, "fallbacks", ()))
 
     @property
     def identity(self) -> EngineIdentity:

@@ -50,7 +50,7 @@ class EngineRoom:
         self._open: OrderedDict[str, _Warm] = OrderedDict()
         self._lost_at_s: float | None = None
 
-    def open(self, key: str, offer: EngineOffer) -> Engine:
+    def open(self, key: str, offer: EngineOffer) -> TimedEngine:
         """The opened engine of `key`, opened now if need be. Raises what opening raises: BundleError, EngineFault."""
         if key not in self._open:
             before, began_s = _resident_bytes(), time.monotonic()

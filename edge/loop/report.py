@@ -159,7 +159,8 @@ class Reporter:
         )
         for witness in self._witnesses:
             witness.told(status, states)
-        log.info("state status=%s not_ready=%s", status.value, ",".join(s.view for s in states if not s.ready) or "-")
+        why = self._safe_mode or "; ".join(f"{state.view}: {state.reason}" for state in states if not state.ready)
+        log.info("state status=%s why=%s", status.value, why or None)
         self._last_state = (status, states)
 
     def _publish_alarms(self, alarms: dict[str, str | None]) -> None:
@@ -167,6 +168,10 @@ class Reporter:
         for code, text in alarms.items():
             if code not in self._alarms or self._alarms[code] != text:
                 self._publisher.publish(alarm_record(code, text, self._now()))
+                if text is not None:
+                    log.warning("alarm_raised code=%s why=%s", code, text)
+                elif self._alarms.get(code) is not None:
+                    log.info("alarm_cleared code=%s", code)
         self._alarms = alarms
 
 
@@ -195,6 +200,7 @@ def view_state(view: ReportedView) -> ViewState:
         bundle=origin.bundle,
         engine=origin.engine,
         reason=reason,
+        engine_fallbacks=seating.engine_fallbacks,
     )
 
 

@@ -18,7 +18,7 @@ class Seating:
 
     make_pipeline gets the opened engine of `engine_key`; it is called in the judge's thread, which owns every engine.
     blocked: why no frame of this view can be judged (its recipe or its engine), None if it can. product: what it was
-    selected for, "" where it is for any.
+    selected for, "" where it is for any. engine_fallbacks: the better engines of `auto` that could not be had, and why.
     """
 
     origin: Origin
@@ -27,6 +27,7 @@ class Seating:
     blocked: Judgement | None = None
     pipeline: ViewPipeline | None = None
     product: str = ""
+    engine_fallbacks: tuple[str, ...] = ()
 
     @property
     def why_not(self) -> Judgement | None:

@@ -102,7 +102,8 @@ class Switching:
             return replace(seating, blocked=undecided(ReasonCode.ENGINE_FAULT, str(error)))
         try:
             pipeline = seating.make_pipeline(engine)
-            return replace(seating, pipeline=pipeline, origin=pipeline.name_parts(seating.origin))
+            named = pipeline.name_parts(seating.origin)
+            return replace(seating, pipeline=pipeline, origin=named, engine_fallbacks=engine.fallbacks)
         except (LineclearError, ValueError, ArithmeticError, np.linalg.LinAlgError, cv2.error) as error:
             # One recipe that cannot be put to work must not take the other views with it.
             log.error("recipe_failed view=%s why=%s", name, error)

@@ -135,7 +135,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     """Names of views may hold dots; the last part never does."""
     parts = re.split(r"\{(\w+)\}", pattern)
     texts = [re.escape(part) if index % 2 == 0 else f"(?P<{part}>.+)" for index, part in enumerate(parts)]
-    return re.compile("".join(texts))
+    return re.compile("".join(texts), re.DOTALL)
 
 
 _BY_HEAD: Final[dict[str, list[tuple[re.Pattern[str], Row]]]] = {}

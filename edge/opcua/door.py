@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import stat
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge.errors import ConfigError
-from edge.schema import read_text
+from edge.schema import read_secret
 
 LOCAL = "local"
 """The name of whoever comes from this machine to a server without security."""
@@ -74,8 +73,7 @@ _NOBODY = "$7$101$AAAAAAAAAAAAAAAA$AAAA"
 
 def read_users(path: Path) -> dict[str, str]:
     """`user:password` per line; ConfigError if the file is absent, empty, malformed or readable by others."""
-    text = read_text(path, max_bytes=65_536)
-    refuse_shared(path)
+    text = read_secret(path, "credentials_file")
     users: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -89,16 +87,6 @@ def read_users(path: Path) -> dict[str, str]:
     if not users:
         raise ConfigError("names nobody", where=str(path), remedy="write `user:password`, one per line")
     return users
-
-
-def refuse_shared(path: Path) -> None:
-    """ConfigError for a secret that is absent, or readable by more than its owner."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the path") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigError("can be read by others", where=str(path), remedy=f"chmod 600 {path}")
 
 
 def matches(known: str, said: bytes) -> bool:

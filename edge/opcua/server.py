@@ -15,8 +15,9 @@ from asyncua.common.methods import uamethod
 from asyncua.server.user_managers import UserManager
 
 from edge.errors import ConfigError
-from edge.opcua.door import Rules, Users, caller, read_certificates, read_users, refuse_shared
+from edge.opcua.door import Rules, Users, caller, read_certificates, read_users
 from edge.opcua.nodes import METHOD, METHOD_IN, METHOD_OUT, NAMESPACE, Kind, Quality, Variable, variables
+from edge.schema import refuse_shared
 from edge.settings.opcua import OpcUaConfig, OpcUaSecurity
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ async def _secure(server: Server, security: OpcUaSecurity | None) -> None:
         return
     server.set_security_policy(_POLICIES, permission_ruleset=rules)
     server.set_identity_tokens([ua.UserNameIdentityToken])
-    refuse_shared(security.key_file)
+    refuse_shared(security.key_file, "key_file")
     for path, load in ((security.cert_file, server.load_certificate), (security.key_file, server.load_private_key)):
         try:
             content = path.read_bytes()

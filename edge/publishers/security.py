@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.errors import ConfigError
-from edge.schema import read_text
+from edge.schema import read_secret, refuse_shared
 from edge.settings.mqtt import MqttTls
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -38,8 +37,7 @@ def read_credentials(path: Path) -> Credentials:
 
     ConfigError if the file is absent, malformed, or readable by more than its owner.
     """
-    text = read_text(path, max_bytes=4096)
-    _refuse_shared(path, "credentials_file")
+    text = read_secret(path, "credentials_file", 4096)
     lines = [line for line in text.splitlines() if line]
     if len(lines) == 1 and ":" in lines[0]:
         user, password = lines[0].split(":", 1)
@@ -66,7 +64,7 @@ def tls_context(settings: MqttTls) -> ssl.SSLContext:
             raise ConfigError(f"no usable certificate ({error})", where=str(settings.ca_file), remedy="a PEM file") from None
     if settings.cert_file is not None and settings.key_file is not None:
         if settings.key_file.exists():
-            _refuse_shared(settings.key_file, "key_file")
+            refuse_shared(settings.key_file, "key_file")
         try:
             context.load_cert_chain(settings.cert_file, settings.key_file, password=_no_password)
         except (OSError, ValueError) as error:
@@ -79,16 +77,3 @@ def tls_context(settings: MqttTls) -> ssl.SSLContext:
 def _no_password() -> str:
     """Asked for only where the key is encrypted; OpenSSL would otherwise ask at the terminal and wait."""
     return ""
-
-
-def _refuse_shared(path: Path, key: str) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the path") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigError(
-            f"{key} can be read by others than its owner (mode {stat.S_IMODE(mode):04o})",
-            where=str(path),
-            remedy=f"chmod 600 {path}",
-        )

@@ -35,7 +35,9 @@ class StationStatus(str, Enum):
 
 @dataclass(frozen=True)
 class ViewState:
-    """What one view is made of and whether it can be judged; reason says why not."""
+    """What one view is made of and whether it can be judged; reason says why not. engine_fallbacks: of `engine: {kind: auto}`,
+    the better engines that could not be had, and why.
+    """
 
     view: str
     ready: bool
@@ -46,6 +48,7 @@ class ViewState:
     bundle: str = ""
     engine: str = ""
     reason: str = ""
+    engine_fallbacks: tuple[str, ...] = ()
 
 
 def offline_body(reason: str) -> dict[str, Any]:
@@ -110,4 +113,5 @@ def _view(view: ViewState) -> dict[str, Any]:
         "recipeVersion": view.recipe_version,
         "bundle": view.bundle,
         "engine": view.engine,
+        "engineFallbacks": list(view.engine_fallbacks),
     }

@@ -8,6 +8,7 @@ from edge.recipe.card import CardEngine, FalseAlarms, Figures, Hashes, Histogram
 from edge.recipe.document import RecipeFile, hash_of
 from edge.recipe.parity import ParityComparison, ParityLine, ParityReport, Standing, standing
 from edge.recipe.reading import Recipe, load_recipe, versions
+from edge.recipe.signing import Trust
 from edge.recipe.transfer import Imported, Transfer, export_recipe, import_recipe
 from edge.recipe.writing import Content, rollback, save
 
@@ -28,6 +29,7 @@ __all__ = [
     "Standing",
     "ThresholdCard",
     "Transfer",
+    "Trust",
     "export_recipe",
     "hash_of",
     "import_recipe",

@@ -21,7 +21,7 @@ from typing_extensions import Self
 from edge.bundle.image import decode_png, encode_png
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe.document import Person, Sentence, Sha256
-from edge.schema import Closed, load_yaml, validate
+from edge.schema import Closed, load_yaml, read_bounded, validate
 from edge.types import ImageU8
 
 FOLDER: Final = "challenge"
@@ -93,7 +93,7 @@ def read_frame(folder: Path, frame: ChallengeFrame, decoded: Mapping[str, ImageU
     path = folder / frame.file
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FRAME_BYTES + 1)
+            data = read_bounded(file, MAX_FRAME_BYTES)
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=str(path), remedy=_AGAIN) from None
     if len(data) > MAX_FRAME_BYTES:

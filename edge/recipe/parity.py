@@ -198,7 +198,11 @@ def _lacks(
     if found is None:
         others = ", ".join(dict.fromkeys(str(each.candidate) for each in report.comparisons)) or "nothing"
         return f"the parity report is of {others}, not of {_named(engine)}"
-    return "" if found.card == card else "the parity report was made with other thresholds"
+    if found.card != card:
+        return "the parity report was made with other thresholds"
+    if card is not None and not any(line.measure == "verdicts to PASS" for line in found.lines):
+        return "the parity report compared no frame of this recipe"
+    return ""
 
 
 def _among(engine: CardEngine, comparisons: Iterable[ParityComparison]) -> bool:

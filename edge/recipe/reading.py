@@ -14,7 +14,8 @@ from edge.recipe.card import Hashes, ThresholdCard
 from edge.recipe.document import RecipeFile, hash_of
 from edge.recipe.parity import FILE as PARITY
 from edge.recipe.parity import MAX_PARITY_BYTES, ParityReport
-from edge.schema import load_yaml, read_json, validate
+from edge.recipe.signing import Trust, refuse_unsigned, version_digest
+from edge.schema import load_yaml, read_bounded, read_json, validate
 from edge.settings.judging import MaskPolygon, MasksFile, ScoreRule
 from edge.settings.registration import RegistrationSettings
 from edge.settings.symmetry import SymmetrySettings
@@ -23,6 +24,8 @@ from edge.types import Homography, ImageU8
 CURRENT, VERSIONS, BUNDLES = "current", "versions", "bundles"
 DOCUMENT, REFERENCE, MASKS, CARD, CHALLENGE = "recipe.yaml", "reference.png", "masks.yaml", "card.json", "challenge"
 MAX_CARD_BYTES = 50_000_000
+MAX_REFERENCE_BYTES = 256 << 20
+MAX_CURRENT_BYTES = 64
 _VERSION = re.compile(r"\d{4,9}")
 _RESTORE = "restore it from a backup, roll back to another version, or make the recipe again"
 
@@ -30,7 +33,8 @@ _RESTORE = "restore it from a backup, roll back to another version, or make the 
 @dataclass(frozen=True, eq=False)
 class Recipe:
     """One version of a recipe, loaded. reference: uint8 HxWx3 RGB or HxW, read-only. card: None before thresholds exist.
-    parity: how engines compared with the float32 model, None where nobody kept that.
+    parity: how engines compared with the float32 model, None where nobody kept that. trust: what proved its signature, None
+    where nobody asked; what is made of it is signed with that.
 
     reference_to_model: homography from the reference's pixels to those of the image that the bundle was built on.
     """
@@ -45,6 +49,7 @@ class Recipe:
     reference_to_model: Homography
     hashes: Hashes
     parity: ParityReport | None = None
+    trust: Trust | None = None
 
     @property
     def name(self) -> str:
@@ -87,16 +92,18 @@ class Recipe:
         return version_folder(self.path, self.version)
 
 
-def load_recipe(path: Path, version: int | None = None, *, view: str | None = None) -> Recipe:
-    """The current version of a recipe, or another one. view: refuse the recipe of any other view.
+def load_recipe(path: Path, version: int | None = None, *, view: str | None = None, trust: Trust | None = None) -> Recipe:
+    """The current version of a recipe, or another one. view: refuse the recipe of any other view. trust: refuse a version or
+    a bundle that nobody signed whom the station believes.
 
-    RecipeError: no recipe, half-written, a file missing, damaged or changed, another view. BundleError: a bundle that
-    must not be used.
+    RecipeError: no recipe, half-written, a file missing, damaged or changed, another view, no good signature. BundleError: a
+    bundle that must not be used.
     """
     number = current_version(path) if version is None else version
     folder = version_folder(path, number)
     if not folder.is_dir():
         raise RecipeError(f"has no version {number}", where=str(path), remedy=_known(path))
+    digest = version_digest(folder) if trust is not None else ""
     try:
         document = load_yaml(RecipeFile, folder / DOCUMENT)
         masks = load_yaml(MasksFile, folder / MASKS).masks
@@ -109,6 +116,10 @@ def load_recipe(path: Path, version: int | None = None, *, view: str | None = No
         raise RecipeError(f"is the recipe of view {document.view!r}", where=str(path), remedy=remedy)
     reference = _reference(folder / REFERENCE, document)
     bundle = _bundle(path / BUNDLES / document.bundle, document)
+    if trust is not None:
+        refuse_unsigned(trust, folder, digest, bundle)
+        if version_digest(folder) != digest:
+            raise RecipeError("was changed while it was read", where=str(folder), remedy="do not change recipes by hand")
     return Recipe(
         path=path,
         version=number,
@@ -120,13 +131,15 @@ def load_recipe(path: Path, version: int | None = None, *, view: str | None = No
         reference_to_model=document.homography(),
         hashes=_hashes(document, masks, bundle),
         parity=parity,
+        trust=trust,
     )
 
 
 def current_version(path: Path) -> int:
     """The number in `current`. RecipeError if there is none."""
     try:
-        text = (path / CURRENT).read_text("ascii").strip()
+        with (path / CURRENT).open("rb") as file:
+            text = file.read(MAX_CURRENT_BYTES).decode("ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
         remedy = "name a recipe's folder, or make one: lineclear-calibrate recipe"
         raise RecipeError(f"is no recipe: it has no file `{CURRENT}`", where=str(path), remedy=remedy) from None
@@ -168,9 +181,12 @@ def read_parity(folder: Path) -> ParityReport | None:
 
 def _reference(path: Path, document: RecipeFile) -> ImageU8:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = read_bounded(file, MAX_REFERENCE_BYTES)
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=str(path), remedy=_RESTORE) from None
+    if len(data) > MAX_REFERENCE_BYTES:
+        raise RecipeError("is too large", where=str(path), remedy=f"at most {MAX_REFERENCE_BYTES} bytes")
     if hashlib.sha256(data).hexdigest() != document.reference_sha256:
         raise RecipeError("is not the image that this version was saved with", where=str(path), remedy=_RESTORE)
     try:

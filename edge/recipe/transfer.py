@@ -23,6 +23,7 @@ from edge.bundle.archive import check_entry
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe.document import Person, RecipeFile, Sentence, Sha256
 from edge.recipe.reading import BUNDLES, CHALLENGE, CURRENT, VERSIONS, Recipe, load_recipe
+from edge.recipe.signing import Trust
 from edge.recipe.writing import Content, save
 from edge.schema import Closed, read_json, validate
 
@@ -114,18 +115,22 @@ def export_recipe(path: Path, out: Path, version: int | None = None) -> Transfer
 
 
 def import_recipe(
-    file: Path, out: Path, *, who: str, why: str, view: str | None = None, trace: ImportTrace | None = None
-) -> Imported:
+    file: Path, out: Path, *, who: str, why: str, view: str | None = None, trace: ImportTrace | None = None,
+    trust: Trust | None = None,
+) -> Imported:  # fmt: skip
     """Unpack, prove and save as a new version of the recipe `out`, or as a new recipe.
 
     RecipeError: not such a file, changed on its way, another view than `view` or than the recipe that stands there, or made
     for another camera geometry (its reference has another size or colour than the one in force). Nothing is written then. Its
-    card comes along and is stale where it was taken with other camera settings. trace: told before anything is written; what
-    it raises forbids the import.
+    card comes along and is stale where it was taken with other camera settings. trust: it must be signed by somebody whom this
+    station believes, whose own key then signs what is saved; ConfigError where it has none. trace: told before anything is
+    written; what it raises forbids the import.
     """
+    if trust is not None:
+        trust.need_signer()
     signed = validate(Signed, {"who": who, "why": why}, str(file))
     with _unpacked(file) as folder:
-        recipe = load_recipe(folder)
+        recipe = load_recipe(folder, trust=trust)
         if view is not None and recipe.view != view:
             raise RecipeError(f"is for view {recipe.view!r}, not {view!r}", where=str(file), remedy="choose the right file")
         _refuse_other_geometry(recipe, out, file)
@@ -140,7 +145,7 @@ def import_recipe(
         if trace is not None:
             trace(str(out), signed.who, signed.why, _in_force(out), _brought(recipe, file))
         content = Content(document, recipe.bundle, recipe.reference, recipe.masks, recipe.card, kept, recipe.parity)
-        version = save(out, content)
+        version = save(out, content, trust=trust)
         return Imported(out, version, recipe.view, recipe.product, recipe.card is not None)
 
 

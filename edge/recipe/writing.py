@@ -25,6 +25,7 @@ from edge.recipe.card import ThresholdCard
 from edge.recipe.document import RecipeFile
 from edge.recipe.parity import FILE as PARITY
 from edge.recipe.parity import ParityReport
+from edge.recipe.signing import Trust, carry, sign_version
 from edge.schema import Closed, load_yaml
 from edge.settings.judging import MaskPolygon, MasksFile
 from edge.types import ImageU8
@@ -49,15 +50,18 @@ class Content:
     parity: ParityReport | None = None
 
 
-def save(path: Path, content: Content, expected: int | None = None) -> int:
+def save(path: Path, content: Content, expected: int | None = None, *, trust: Trust | None = None) -> int:
     """Write a new version and put it in force; its number. The recipe's folder is made if need be.
 
     expected: the version that `content` was made from. If another one came into force since, its masks or reference would
-    be undone without a word: RecipeError. None: whatever is in force is replaced.
+    be undone without a word: RecipeError. None: whatever is in force is replaced. trust: the version is signed with its key.
 
     RecipeError: the folder holds something else or another view's recipe, someone else is saving, or the disk refuses.
-    Whatever fails, the version that was in force stays in force.
+    ConfigError: a station that takes signed recipes only and has no key of its own. Whatever fails, the version that was in
+    force stays in force.
     """
+    if trust is not None:
+        trust.need_signer()
     _refuse_strangers(path, content.document.view)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -71,9 +75,9 @@ def save(path: Path, content: Content, expected: int | None = None) -> int:
             _sync(path)
             _take_bundle(path, content.bundle)
             number = max(reading.versions(path), default=0) + 1
-            _write_version(path, number, content)
+            _write_version(path, number, content, trust)
             # Read back before it counts: what cannot be loaded must not be put in force.
-            reading.load_recipe(path, number)
+            reading.load_recipe(path, number, trust=trust)
             _put_in_force(path, number)
             return number
     except OSError as error:
@@ -81,17 +85,19 @@ def save(path: Path, content: Content, expected: int | None = None) -> int:
         raise RecipeError(f"cannot be written ({error.strerror or error})", where=str(path), remedy=remedy) from None
 
 
-def rollback(path: Path, version: int, *, who: str, why: str) -> int:
-    """Put an old version in force again, as a new version that says who did it and why; its number. Raises RecipeError."""
-    old = reading.load_recipe(path, version)
+def rollback(path: Path, version: int, *, who: str, why: str, trust: Trust | None = None) -> int:
+    """Put an old version in force again, as a new version that says who did it and why; its number. trust: as for `save`, and
+    the old version must be signed. Raises RecipeError.
+    """
+    old = reading.load_recipe(path, version, trust=trust)
     update = {"created_by": who, "created_at": datetime.now(timezone.utc), "why": why, "restored_from": version}
     document = RecipeFile.model_validate({**old.document.model_dump(by_alias=True), **update})
     challenge = old.folder / reading.CHALLENGE
     kept = challenge if challenge.is_dir() else None
-    return save(path, Content(document, old.bundle, old.reference, old.masks, old.card, kept, old.parity))
+    return save(path, Content(document, old.bundle, old.reference, old.masks, old.card, kept, old.parity), trust=trust)
 
 
-def _write_version(path: Path, number: int, content: Content) -> None:
+def _write_version(path: Path, number: int, content: Content, trust: Trust | None) -> None:
     image = _reference_png(path, content)
     update = {
         "bundle": content.bundle.name,
@@ -112,6 +118,8 @@ def _write_version(path: Path, number: int, content: Content) -> None:
         _write(folder / PARITY, _json(parity))
     if content.challenge is not None:
         _copy_folder(content.challenge, folder / reading.CHALLENGE)
+    if trust is not None:
+        sign_version(folder, trust, content.document.created_by)
     _sync(folder)
     os.rename(folder, reading.version_folder(path, number))
     _sync(path / reading.VERSIONS)
@@ -158,6 +166,7 @@ def _take_bundle(path: Path, bundle: Bundle) -> None:
     if target.exists():
         try:
             if open_bundle(target).content_hash == bundle.content_hash:
+                carry(bundle.path, target)
                 return
         except BundleError:
             # Damaged, so every version that needs it is out of force anyway: make way for a sound copy.

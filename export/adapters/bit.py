@@ -77,8 +77,14 @@ def declaration(model: BitModel, settings: BitSettings, created_by: str, trainin
 
 
 def write_bit(
-    out: Path, model: BitModel, declared: Declaration, golden: Path | None, call_done: CallDone | None = None
+    out: Path,
+    model: BitModel,
+    declared: Declaration,
+    golden: Path | None,
+    call_done: CallDone | None = None,
+    *,
+    float16: bool = True,
 ) -> Bundle:
     """Write the bundle, both precisions. golden: a folder of real images. Raises BundleError, ConfigError, FrameError."""
     vectors = golden_inputs(declared, golden)
-    return write_program_bundle(out, {"model": model.module}, declared, vectors, LICENCE, call_done=call_done)
+    return write_program_bundle(out, {"model": model.module}, declared, vectors, LICENCE, call_done=call_done, float16=float16)

@@ -72,12 +72,18 @@ def declaration(model: DdadModel, settings: DdadSettings, created_by: str, train
 
 
 def write_ddad(
-    out: Path, model: DdadModel, declared: Declaration, golden: Path | None, call_done: CallDone | None = None
+    out: Path,
+    model: DdadModel,
+    declared: Declaration,
+    golden: Path | None,
+    call_done: CallDone | None = None,
+    *,
+    float16: bool = True,
 ) -> Bundle:
     """Write the bundle, both graphs in both precisions. One golden vector: each costs every station start a whole loop."""
     vectors = golden_inputs(declared, golden, count=1)
     modules: dict[GraphName, nn.Module] = {"step": model.step, "model": model.head}
-    return write_program_bundle(out, modules, declared, vectors, LICENCE, call_done=call_done)
+    return write_program_bundle(out, modules, declared, vectors, LICENCE, call_done=call_done, float16=float16)
 
 
 def _loop(settings: DdadSettings, side: int) -> DenoisingLoop:

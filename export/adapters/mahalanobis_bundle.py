@@ -84,7 +84,7 @@ def training_of(prepared: Prepared | None) -> Training:
     """The images that the density was fitted to; None: nobody knows which."""
     if prepared is None:
         return Training()
-    return Training(images=len(prepared.images), sha256=prepared.sha256)
+    return Training(images=len(prepared.used), sha256=prepared.sha256)
 
 
 def _both(fitted: Training, network: Training) -> Training:

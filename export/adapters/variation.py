@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from edge import registration, scoring
+from edge import scoring
 from edge.bundle import Bundle, Declaration, Limits, Masking, ResizeRule, Tensors, Tolerance, Training, contract, write_bundle
-from edge.errors import ConfigError
 from edge.settings.judging import ScoreRule
 from edge.settings.registration import RegistrationSettings, ResampleMode, ResizeKernel
 from edge.types import ImageU8, MaskBool
+from export.adapters.registering import GoodFrame, ModelView, too_few
 from export.adapters.variation_graph import write_graph
 from export.adapters.variation_model import VariationModel, VariationSettings, anomaly_map, learn
 from export.graph import OPSET
@@ -38,15 +37,6 @@ LICENCE = (
     "Learnt by lineclear from images of the station's own camera; no third-party weights are in it.\n"
     "The images and what was learnt from them belong to whoever owns the images.\n"
 )
-
-
-@dataclass(frozen=True, eq=False)
-class GoodFrame:
-    """One good image: uint8 HxWx3 RGB or HxW, a name for messages, the SHA-256 of its file where it has one."""
-
-    image: ImageU8
-    name: str
-    sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,61 +119,25 @@ def build(
     fewer than 5 that could be registered.
     """
     register = register or RegistrationSettings()
-    reference_wh = (reference.shape[1], reference.shape[0])
-    size_wh = size_wh or model_size(reference_wh)
-    target = registration.Reference(reference, register, judged)
-    to_model = registration.scaling(reference_wh, size_wh)
-    ideal_view, _ = registration.register(reference, to_model, size_wh, reference_wh, KERNEL, RESAMPLE)
-    images: list[ImageU8] = []
-    covers: list[MaskBool] = []
-    used: list[GoodFrame] = []
-    refused: list[tuple[str, str]] = []
-    for frame in frames:
-        _check_size(frame, reference)
-        alignment = registration.align(frame.image, target)
-        if not alignment.trusted:
-            refused.append((frame.name, ", ".join(str(gate) for gate in alignment.broken)))
-            continue
-        matrix = to_model @ alignment.frame_to_reference
-        image, covered = registration.register(frame.image, matrix, size_wh, reference_wh, KERNEL, RESAMPLE, ideal_view)
-        images.append(_rgb(image))
-        covers.append(covered)
-        used.append(GoodFrame(np.empty((0, 0), np.uint8), frame.name, frame.sha256))
-    _check_count(len(images), refused)
+    size_wh = size_wh or model_size((reference.shape[1], reference.shape[0]))
+    view = ModelView(reference, register, size_wh, KERNEL, RESAMPLE, judged)
+    shown = list(view.show(frames))
+    if len(shown) < LEAST_FRAMES:
+        raise too_few(len(shown), view.refused, LEAST_FRAMES, "15 to 30")
+    images, covers = [each.image for each in shown], [each.covered for each in shown]
     model = learn(images, covers, settings or VariationSettings())
-    shas = tuple(frame.sha256 for frame in used)
+    shas = tuple(each.frame.sha256 for each in shown)
+    used = tuple(each.frame.name for each in shown)
     return Built(
         model=model,
         reference=reference,
-        golden=((images[-1], covers[-1]), _disturbed(_rgb(ideal_view))),
+        golden=((images[-1], covers[-1]), _disturbed(view.ideal)),
         registration_mode=register.mode,
-        used=tuple(frame.name for frame in used),
-        refused=tuple(refused),
-        suspects=_suspects([frame.name for frame in used], images, covers, model),
+        used=used,
+        refused=tuple(view.refused),
+        suspects=_suspects(used, images, covers, model),
         sha256=shas if all(shas) else (),
     )
-
-
-def _rgb(image: ImageU8) -> ImageU8:
-    return image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-
-
-def _check_size(frame: GoodFrame, reference: ImageU8) -> None:
-    if frame.image.shape != reference.shape:
-        kinds = [
-            "x".join(map(str, image.shape[1::-1])) + (" grey", " colour")[image.ndim == 3] for image in (frame.image, reference)
-        ]
-        remedy = "give frames of one camera and one setting, or name another --reference"
-        raise ConfigError(f"is {kinds[0]}, the reference is {kinds[1]}", where=frame.name, remedy=remedy)
-
-
-def _check_count(count: int, refused: Sequence[tuple[str, str]]) -> None:
-    if count < LEAST_FRAMES:
-        first = f"; {refused[0][0]} could not be registered: {refused[0][1]}" if refused else ""
-        raise ConfigError(
-            f"{count} usable good frames, {len(refused)} refused{first}",
-            remedy=f"give at least {LEAST_FRAMES}, better 15 to 30, taken as the station will take them",
-        )
 
 
 def _suspects(

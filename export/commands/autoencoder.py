@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from export.options import add_output, created_by, tell, training_of
+from export.options import add_output, add_precision, created_by, tell, training_of
 
 SUMMARY = "auto-encoder (plain, denoising, dilated, pyramidal) with an L1, L2 or SSIM residual"
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--factory", metavar="MODULE:FUNCTION", help="make the network with your own code, which this runs (see above)"
     )
     add_output(parser)
+    add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,5 +58,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         module = module_of(checkpoint, spec, where)
     declaration = declaration_of(spec, source, training_of(args.trained_on), created_by())
-    bundle = write_module_bundle(args.out, module, declaration, golden_inputs(declaration, args.golden), LICENCE)
+    golden = golden_inputs(declaration, args.golden)
+    bundle = write_module_bundle(args.out, module, declaration, golden, LICENCE, float16=not args.float32_only)
     return tell(bundle, args.out, f"residual {spec.residual.kind}", f"score {spec.score}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
-from export.options import add_output, created_by, size_of, tell, training_of
+from export.options import add_output, add_precision, created_by, size_of, tell, training_of
 
 if TYPE_CHECKING:
     from edge.bundle import Crop, Tiling
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
     parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="best_ckpt.pt, as upstream wrote it")
     add_output(parser)
+    add_precision(parser)
     parser.add_argument("--size", required=True, metavar="WxH", help="of the whole picture; sides divisible by 8")
     parser.add_argument("--tile", type=int, metavar="PX", help="run in squares of this side, as the network was trained (512)")
     parser.add_argument("--overlap", type=int, metavar="PX", help="of the tiles (default an eighth of --tile)")
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     model = read_bit(args.checkpoint, grey=settings.grey)
     declared = declaration(model, settings, created_by(), training_of(args.trained_on))
     with Meter("prove", quiet=args.quiet) as meter:
-        bundle = write_bit(args.out, model, declared, args.golden, meter)
+        bundle = write_bit(args.out, model, declared, args.golden, meter, float16=not args.float32_only)
     tiles = 1 if settings.tiling is None else len(settings.tiling.corners(size_wh))
     sys.stderr.write(
         "lineclear-export: BIT_CD is for non-commercial use: look whose checkpoint it is (LICENSE in the bundle)\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from export.options import add_output, created_by, size_of, tell, training_of
+from export.options import add_output, add_precision, created_by, size_of, tell, training_of
 
 SUMMARY = "capsule classifier trained on good and bad parts: an image score"
 
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kernel of the training (default antialiased_bilinear)",
     )
     add_output(parser)
+    add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     settings = CapsuleSettings(args.good, args.score, side, args.routings, args.occlusion, args.resize)
     module = module_of(load_checkpoint(args.checkpoint), settings)
     declaration = declaration_of(module, settings, training_of(args.trained_on), created_by())
-    bundle = write_module_bundle(args.out, module, declaration, golden_inputs(declaration, args.golden), LICENCE)
+    golden = golden_inputs(declaration, args.golden)
+    bundle = write_module_bundle(args.out, module, declaration, golden, LICENCE, float16=not args.float32_only)
     passes = f"{args.occlusion**2 + 1} passes of the network per frame" if args.occlusion else "image score, no map"
     return tell(bundle, args.out, f"{module.network.shape.classes} classes, good is {args.good}", passes)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from edge.errors import ConfigError
-from export.options import add_output, created_by, size_of, tell, training_of
+from export.options import add_output, add_precision, created_by, size_of, tell, training_of
 
 SUMMARY = "DDAD, DDADS: conditioned denoising, compared in features (arimousa/DDAD)"
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", required=True, type=Path, metavar="UNET", help="the denoising network")
     parser.add_argument("--features", required=True, type=Path, metavar="FEAT", help="the feature extractor, featN")
     add_output(parser)
+    add_precision(parser)
     parser.add_argument("--size", metavar="PX", help="what the training said; refused where the checkpoint says otherwise")
     model = parser.add_argument_group("of the training (config.yaml)")
     model.add_argument("--w", required=True, type=float, metavar="W", help="how firmly the picture guides (no default)")
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     _check_size(args.size, model.shape.side)
     declared = declaration(model, settings, created_by(), training_of(args.trained_on))
     with Meter("prove", quiet=args.quiet) as meter:
-        bundle = write_ddad(args.out, model, declared, args.golden, meter)
+        bundle = write_ddad(args.out, model, declared, args.golden, meter, float16=not args.float32_only)
     if settings.crop is not None:
         unseen = (model.shape.side - settings.crop + 1) // 2
         sys.stderr.write(f"lineclear-export: the outer {unseen} pixels of the picture are not judged (--crop)\n")

@@ -28,7 +28,8 @@ the checkpoint's project does (a Gaussian by Ledoit and Wolf, or kernels), becau
 --level patch: a Gaussian per place (PaDiM): a map.
 
 Give good frames as the station will take them, 30 or more where you can, and with --reference the recipe's reference: then
-they are registered as at the station. What built the model never makes its thresholds: keep other good frames back.
+they are registered as at the station, and --moved tells the density what a nudged camera does to a good frame. What built
+the model never makes its thresholds: keep other good frames back.
 """
 
 EPILOG = """\
@@ -43,9 +44,10 @@ _LARGEST_SIDE = 2048
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it can be told."""
-    from export.options import add_output
+    from export.options import add_output, add_precision
 
     add_output(parser)
+    add_precision(parser)
     parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="the network, as upstream wrote it")
     parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="good frames to fit to, at least 5")
     parser.add_argument("--level", choices=("image", "patch"), default="image", help="one score, or a map (default image)")
@@ -58,6 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", type=Path, metavar="IMAGE", help="the recipe's reference: register to it")
     parser.add_argument("--masks", type=Path, metavar="FILE", help="masks.yaml: shown as in the reference")
     parser.add_argument("--registration", choices=("track", "orb", "none"), default="track", help="as in the recipe")
+    parser.add_argument(
+        "--moved", type=int, metavar="N",
+        help="fit each registered frame also N times as from a camera that was moved a little (default 2)",
+    )  # fmt: skip
     image = parser.add_argument_group("image level")
     image.add_argument("--embedding", choices=("backbone", "head"), help="the vector (default: as the project does)")
     image.add_argument("--normalise", choices=("yes", "no"), help="to length 1 (default: as the project does)")
@@ -88,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     fitted, prepared = _fit(args, source, size_wh)
     declaration = fitted.declaration(created_by(), training_of(args.trained_on))
     vectors = golden(declaration, prepared) if args.golden is None else golden_inputs(declaration, args.golden)
-    bundle = write_module_bundle(args.out, fitted.module, declaration, vectors, licence_of(layout))
+    bundle = write_module_bundle(
+        args.out, fitted.module, declaration, vectors, licence_of(layout), float16=not args.float32_only
+    )
     for name, why in prepared.refused if prepared else ():
         sys.stderr.write(f"lineclear-export: refused {name}: could not be registered ({why})\n")
     if layout.others:
@@ -139,6 +147,7 @@ def _prepared(args: argparse.Namespace, size_wh: tuple[int, int], kernel: Resize
         reference=None if args.reference is None else read_image(args.reference),
         register=RegistrationSettings(mode=args.registration),
         polygons=() if args.masks is None else load_yaml(MasksFile, args.masks).masks,
+        moved=2 if args.moved is None else int(_between(args, "moved", 0, 100)),
     )
 
 

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.cli.terminal import say, say_json
 from edge.errors import ConfigError
-
-if TYPE_CHECKING:
-    from edge.config import StationConfig
-    from edge.recipe import ParityComparison, Recipe
-    from edge.settings.engines import GpuSettings
-    from export.parity import Subject
-    from export.parity_sides import Plan
 
 SUMMARY = "compare a bundle's float16 file and engine with its float32 file"
 
@@ -72,15 +64,16 @@ def run(args: argparse.Namespace) -> int:
     from edge.bundle import open_bundle
     from edge.config import load_config
     from export.parity import Subject, report_of
+    from export.parity_running import Asked, compared, plan_for, recipe_of
     from export.parity_text import status_of, text_of
 
     _check(args)
     bundle = open_bundle(args.bundle)
     config = load_config(args.config) if args.config else None
-    recipe = _recipe_of(args.recipe, bundle.content_hash)
+    recipe = recipe_of(args.recipe, bundle.content_hash)
     subject = Subject(bundle, recipe, args.images)
-    plan = _plan(args, subject, config)
-    comparisons, missing = _compared(subject, plan, quiet=args.json)
+    plan = plan_for(Asked(args.engine, args.cache, args.against), subject, config)
+    comparisons, missing = compared(subject, plan, quiet=args.json)
     report = report_of(subject, comparisons, missing, args.who or "nobody signed", args.why or "not kept")
     kept = ""
     if args.keep and recipe is not None:
@@ -108,59 +101,3 @@ def _check(args: argparse.Namespace) -> None:
     if args.config and args.engine in ("tensorrt", "tensorrt_rtx"):
         remedy = "leave --engine out: the config names its engine"
         raise ConfigError("--engine does not go with --config", where=where, remedy=remedy)
-
-
-def _recipe_of(path: Path | None, bundle_hash: str) -> Recipe | None:
-    from edge.recipe import load_recipe
-
-    if path is None:
-        return None
-    recipe = load_recipe(path)
-    if recipe.bundle.content_hash != bundle_hash:
-        message = f"its bundle is {recipe.bundle.name}, not the one to be compared"
-        raise ConfigError(message, where=str(path), remedy=f"compare {recipe.bundle.path}")
-    return recipe
-
-
-def _plan(args: argparse.Namespace, subject: Subject, config: StationConfig | None) -> Plan:
-    from export.parity_sides import Makers, against, plan_of
-
-    gpu = _gpu_settings(args, config)
-    if args.against is not None:
-        return against(subject.bundle, args.against, args.engine, gpu, Makers())
-    wanted = args.engine
-    if config is not None and wanted is None and gpu is None:
-        wanted = "onnxruntime"
-    return plan_of(subject.bundle, wanted, gpu, Makers())
-
-
-def _gpu_settings(args: argparse.Namespace, config: StationConfig | None) -> GpuSettings | None:
-    """The config's GPU engine, else what --engine and --cache say, else None: whatever there is."""
-    from edge.settings.engines import AutoSettings, TensorRtRtxSettings, TensorRtSettings
-
-    cache = {} if args.cache is None else {"cache_dir": str(args.cache.absolute())}
-    found = config.engine if config is not None else None
-    if isinstance(found, AutoSettings):
-        kind = next((kind for kind in found.order if kind != "onnxruntime"), None)
-        found = getattr(found, kind) if kind is not None else None
-    if isinstance(found, TensorRtSettings | TensorRtRtxSettings):
-        return found.model_copy(update=cache)
-    if args.engine == "tensorrt_rtx":
-        return TensorRtRtxSettings(**cache)
-    return TensorRtSettings(**cache) if args.engine == "tensorrt" or cache else None
-
-
-def _compared(subject: Subject, plan: Plan, *, quiet: bool) -> tuple[tuple[ParityComparison, ...], tuple[str, ...]]:
-    from edge.cli.progress import Meter
-    from edge.engines.gpus import EngineUnavailable
-    from export.parity import compare
-
-    made, missing = [], list(plan.missing)
-    with Meter("comparing", quiet=quiet) as meter:
-        made.append(compare(subject, plan.base, None, meter))
-        for base, other in plan.others:
-            try:
-                made.append(compare(subject, base, other, meter))
-            except EngineUnavailable as error:
-                missing.append(f"{other.name}: {error.message}")
-    return tuple(made), tuple(missing)

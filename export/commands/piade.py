@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from export.options import add_output, created_by, tell, training_of
+from export.options import add_output, add_precision, created_by, tell, training_of
 
 SUMMARY = "PIADE: pyramidal capsules, reconstruction error as the image score, no map"
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--whole", action="store_true", help="no crop: the whole view at 120 x 120")
     add_output(parser)
+    add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,5 +45,6 @@ def run(args: argparse.Namespace) -> int:
 
     module = module_of(load_checkpoint(args.checkpoint), load_checkpoint(args.vgg))
     declaration = declaration_of(module, not args.whole, training_of(args.trained_on), created_by())
-    bundle = write_module_bundle(args.out, module, declaration, golden_inputs(declaration, args.golden), LICENCE)
+    golden = golden_inputs(declaration, args.golden)
+    bundle = write_module_bundle(args.out, module, declaration, golden, LICENCE, float16=not args.float32_only)
     return tell(bundle, args.out, module.network.shape.resnet.name, "image score, no map")

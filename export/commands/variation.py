@@ -14,7 +14,8 @@ from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from edge.types import ImageU8, MaskBool
-    from export.adapters.variation import Built, GoodFrame
+    from export.adapters.registering import GoodFrame
+    from export.adapters.variation import Built
     from export.adapters.variation_model import VariationSettings
 
 SUMMARY = "learn the variation model from good images"
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def _frames(paths: Sequence[Path], quiet: bool) -> Iterator[GoodFrame]:
     from edge.cameras.images import read_image
     from edge.cli.progress import Progress
-    from export.adapters.variation import GoodFrame
+    from export.adapters.registering import GoodFrame
 
     for path in Progress("register", paths, quiet=quiet):
         image = read_image(path)

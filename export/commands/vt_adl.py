@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from export.options import add_output, created_by, tell, training_of
+from export.options import add_output, add_precision, created_by, tell, training_of
 
 SUMMARY = "VT-ADL: vision transformer, reconstruction and mixture density"
 
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--whole", action="store_true", help="no crop: the whole view at 512 x 512")
     add_output(parser)
+    add_precision(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     settings = VtAdlSettings(args.heads, args.score, not args.whole)
     module = module_of(load_checkpoint(args.checkpoint), load_checkpoint(args.density), settings)
     declaration = declaration_of(module, settings, training_of(args.trained_on), created_by())
-    bundle = write_module_bundle(args.out, module, declaration, golden_inputs(declaration, args.golden), LICENCE)
+    golden = golden_inputs(declaration, args.golden)
+    bundle = write_module_bundle(args.out, module, declaration, golden, LICENCE, float16=not args.float32_only)
     shape = module.encoder.shape
     return tell(bundle, args.out, f"{shape.depth} blocks, patches of {shape.patch}", f"score {args.score}")

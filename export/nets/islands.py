@@ -9,12 +9,15 @@ Images are NCHW, maps [N, H, W], float32 unless said otherwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from export.nets.moments import moments, weighted
 
 Order = Literal["rgb", "bgr", "grey"]
 Border = Literal["reflect", "replicate", "zeros"]
@@ -85,17 +88,20 @@ def attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor
 
 def gaussian_blur(planes: Tensor, kernel: int, sigma: float, border: Border = "reflect") -> Tensor:
     """NCHW blurred with a Gaussian of `kernel` taps (odd), separable, the taps normalised to 1; float32."""
-    if kernel % 2 == 0 or kernel < 1:
-        raise ValueError(f"{kernel} taps: a Gaussian has an odd number")
-    away = torch.arange(kernel, dtype=torch.float64) - (kernel - 1) / 2
-    taps = torch.exp(-0.5 * (away / sigma) ** 2)
-    line = (taps / taps.sum()).to(torch.float32)
-    return _separable(planes.float(), line, border)
+    return _separable(planes.float(), gaussian_taps(kernel, sigma), border)
+
+
+def gaussian_taps(count: int, sigma: float) -> list[float]:
+    """A Gaussian's values at so many whole numbers around 0, divided by their sum. ValueError: an even count."""
+    if count % 2 == 0 or count < 1:
+        raise ValueError(f"{count} taps: a Gaussian has an odd number")
+    taps = [math.exp(-0.5 * ((place - count // 2) / sigma) ** 2) for place in range(count)]
+    return [tap / sum(taps) for tap in taps]
 
 
 def uniform_blur(planes: Tensor, kernel: int, border: Border = "reflect") -> Tensor:
     """NCHW averaged over a square of `kernel` pixels (odd), separable; float32."""
-    return _separable(planes.float(), torch.full((kernel,), 1 / kernel), border)
+    return _separable(planes.float(), [1 / kernel] * kernel, border)
 
 
 def mean_filter(planes: Tensor, window: int, *, count_padding: bool = True) -> Tensor:
@@ -119,32 +125,20 @@ def ssim_map(
     """Structural similarity per pixel and channel (Wang et al. 2004), NCHW float32, 1 where both are alike.
 
     border: how the edges continue; None leaves them out, and the map is smaller by size - 1. unbiased: sample variances
-    (n / (n - 1)), as scikit-image's uniform window has them. Variances are taken about the images' common mean, which
-    changes no result but its rounding: E[x^2] - E[x]^2 of values near 1 loses four digits even in float32.
+    (n / (n - 1)), as scikit-image's uniform window has them. The covariance comes from three variances (of x, y and x - y),
+    for those can be had without cancellation (`moments`). ValueError: an even size.
     """
-    first, second = first.float(), second.float()
-    middle = (first.mean((2, 3), keepdim=True) + second.mean((2, 3), keepdim=True)) / 2
-    x, y = first - middle, second - middle
-
-    def mean(planes: Tensor) -> Tensor:
-        if border is None:
-            crop = size // 2
-            blurred = mean_of(planes, "zeros")
-            return blurred[:, :, crop : planes.shape[2] - crop, crop : planes.shape[3] - crop]
-        return mean_of(planes, border)
-
-    def mean_of(planes: Tensor, edge: Border) -> Tensor:
-        return gaussian_blur(planes, size, sigma, edge) if window == "gaussian" else uniform_blur(planes, size, edge)
-
+    x, y = first.float(), second.float()
+    taps = gaussian_taps(size, sigma) if window == "gaussian" else [1 / size] * size
+    both = torch.cat([x, y, x - y], 1)
+    means, variances = moments(both if border is None else _bordered(both, size // 2, border), taps)
     bias = size * size / (size * size - 1) if unbiased else 1.0
-    mean_x, mean_y = mean(x), mean(y)
-    variance_x = (mean(x * x) - mean_x * mean_x) * bias
-    variance_y = (mean(y * y) - mean_y * mean_y) * bias
-    covariance = (mean(x * y) - mean_x * mean_y) * bias
-    mean_x, mean_y = mean_x + middle, mean_y + middle
+    mean_x, mean_y, _ = means.chunk(3, 1)
+    variance_x, variance_y, variance_apart = (variances * bias).chunk(3, 1)
+    spread = variance_x + variance_y
     c1, c2 = (k1 * data_range) ** 2, (k2 * data_range) ** 2
-    above = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    below = (mean_x * mean_x + mean_y * mean_y + c1) * (variance_x + variance_y + c2)
+    above = (2 * mean_x * mean_y + c1) * (spread - variance_apart + c2)
+    below = (mean_x * mean_x + mean_y * mean_y + c1) * (spread + c2)
     return above / below
 
 
@@ -195,15 +189,12 @@ def precision_factor(covariance: Tensor) -> Tensor:
     return factor
 
 
-def _separable(planes: Tensor, line: Tensor, border: Border) -> Tensor:
+def _separable(planes: Tensor, taps: Sequence[float], border: Border) -> Tensor:
     """One line of taps along both axes, each channel for itself."""
-    channels, half = planes.shape[1], line.shape[0] // 2
-    if border == "reflect":
-        planes = functional.pad(planes, (half, half, half, half), mode="reflect")
-    elif border == "replicate":
-        planes = functional.pad(planes, (half, half, half, half), mode="replicate")
-    else:
-        planes = functional.pad(planes, (half, half, half, half))
-    across = line.view(1, 1, 1, -1).repeat(channels, 1, 1, 1)
-    down = line.view(1, 1, -1, 1).repeat(channels, 1, 1, 1)
-    return functional.conv2d(functional.conv2d(planes, across, groups=channels), down, groups=channels)
+    wide = _bordered(planes, len(taps) // 2, border)
+    return weighted(weighted(wide, taps, 3), taps, 2)
+
+
+def _bordered(planes: Tensor, width: int, border: Border) -> Tensor:
+    mode = "constant" if border == "zeros" else border
+    return functional.pad(planes, (width, width, width, width), mode=mode)

@@ -16,6 +16,11 @@ from tests.bundle.samples import SIZE_WH, declared
 FILES = {"model.onnx": "a" * 64, "golden.npz": "b" * 64, "LICENSE": "c" * 64}
 
 
+LONG_LOOP = {
+    "kind": "denoising_loop", "start": 999, "timesteps": list(range(999, -1, -1)), "weight": 1.0, "noise": {"sha256": "0" * 64}
+}  # fmt: skip
+
+
 def manifest(**changes: Any) -> Manifest:
     return Manifest.of(declared(**changes), FILES)
 
@@ -98,6 +103,7 @@ def test_older_manifest_without_a_newer_optional_key_keeps_its_name() -> None:
             "masking.post must be false",
         ),
         ({"masking": {"fill": "black"}}, "masking.fill"),
+        ({"tiling": {"size": 1, "overlap": 0}, "program": LONG_LOOP}, "768768 graph calls for one image are more than 20000"),
         ({"tiling": {"size": 25, "overlap": 0}}, "does not fit a model image of [32, 24]"),
         ({"program": "double"}, "program"),
         ({"program": {"kind": "denoising_loop"}}, "program"),

@@ -60,6 +60,7 @@ def test_a_stream_that_nobody_serves_is_lost_and_its_password_stays_secret(tmp_p
         closed.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         secret = tmp_path / "credentials"
         secret.write_text("operator:p@ss/word\n")
+        secret.chmod(0o600)
         settings = VideoSettings(
             source=f"rtsp://127.0.0.1:{closed.getsockname()[1]}/line", credentials_file=secret, open_timeout_s=2
         )
@@ -71,7 +72,16 @@ def test_a_stream_that_nobody_serves_is_lost_and_its_password_stays_secret(tmp_p
 
 
 def test_a_credentials_file_must_be_what_it_says(tmp_path: Path) -> None:
-    for file, words in ((tmp_path / "none", "cannot be read"), (Path(__file__), "not one line")):
+    said = {"none": "", "shared": "operator:secret", "odd": "no colon"}
+    for name, text in said.items():
+        if text:
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o640 if name == "shared" else 0o600)
+    for file, words in (
+        (tmp_path / "none", "file not found"),
+        (tmp_path / "shared", "can be read by others than its owner"),
+        (tmp_path / "odd", "not one line"),
+    ):
         settings = VideoSettings(source="rtsp://127.0.0.1/line", credentials_file=file)
         with pytest.raises(CameraRefused, match=words):
             VideoCamera(settings, "front").__enter__()

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edge.bundle import contract
+from edge.recipe import Content, save
 from tests.bundle import samples
+from tests.calibration.evidence import MASK_OVER_LEFTOVER
 from tests.cli.running import CONFIGS, IMAGES, RECIPE, replayed, simulated, station
 from tests.engines import graphs
+from tests.recipe import builders
+from tests.station_parts import MODEL_WH, scene
 
 BUNDLE = next((RECIPE / "bundles").iterdir())
 
@@ -150,3 +155,22 @@ def test_one_bad_path_does_not_hide_the_others(lineclear, tmp_path) -> None:
     assert answer.status == 3
     assert len(answer.out.splitlines()) == 2
     assert len(answer.problems) == 1
+
+
+def unheeded(folder: Path) -> Path:
+    """A recipe whose bundle judges by a score of its own, which would see what its mask hides."""
+    inputs = contract(MODEL_WH, ["image", "reference"])
+    bundle = samples.write(folder / "bundle", samples.mapless(size_wh=MODEL_WH, inputs=inputs))
+    made = Content(builders.document(), bundle, scene(), (MASK_OVER_LEFTOVER,))
+    save(folder / "front", made)
+    return folder / "front"
+
+
+def test_masks_that_a_score_would_not_heed_are_said_before_the_station_refuses_them(lineclear, tmp_path) -> None:
+    recipe = unheeded(tmp_path)
+    words = "judges by a score of its own, which would see what the recipe masks"
+    assert words in lineclear.refused("validate", recipe)
+    views = {"front": {"recipe": str(recipe), "camera": simulated()}}
+    said = lineclear.refused("validate", station(tmp_path, views=views))
+    assert "views.front.recipe: " in said
+    assert words in said

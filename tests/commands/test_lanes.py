@@ -87,7 +87,7 @@ def test_the_log_is_told_once_and_then_how_often(caplog: pytest.LogCaptureFixtur
     now[0] += _QUIET_S
     tally.say("malformed", logging.WARNING, "refused name=%r", "mask")
     assert [record.getMessage() for record in caplog.records] == [
-        "refused name='state'",
-        "refused too",
-        "refused name='mask' (49 more of these since)",
+        "refused name='state' silenced=0",
+        "refused too silenced=0",
+        "refused name='mask' silenced=49",
     ]

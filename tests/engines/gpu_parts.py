@@ -80,8 +80,8 @@ def conv_bundle(out: Path, half: bytes | None = None, **changes: Any) -> Bundle:
     return write(out, declaration, golden_inputs=inputs, **{**fields, **changes})
 
 
-def whole_bundle(out: Path) -> Bundle:
-    """Three inputs and two outputs."""
+def whole_bundle(out: Path, *, twin: bool = True) -> Bundle:
+    """Three inputs and two outputs. twin: with a half-precision graph."""
     declaration = declared(
         inputs=contract(SIZE_WH, ["image", "reference", "keep"]),
         outputs=contract(SIZE_WH, ["anomaly_map", "image_score"]),
@@ -92,4 +92,6 @@ def whole_bundle(out: Path) -> Bundle:
         distance = np.abs(given["image"].astype(np.float32) - given["reference"]).mean(axis=3) * given["keep"]
         outputs.append({"anomaly_map": distance.astype(np.float32), "image_score": distance.max(axis=(1, 2))})
     graph = graphs.full_contract()
-    return write(out, declaration, model=graph, model_fp16=graph, golden_inputs=inputs, golden_outputs=outputs)
+    return write(
+        out, declaration, model=graph, model_fp16=graph if twin else None, golden_inputs=inputs, golden_outputs=outputs
+    )

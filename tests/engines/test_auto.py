@@ -61,6 +61,16 @@ def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path / "cache")
 
 
+def test_a_bundle_without_a_half_precision_twin_needs_nothing_prepared(tmp_path: Path, rig: Rig) -> None:
+    bundle = whole_bundle(tmp_path / "single", twin=False)
+    engine = auto(rig, bundle)
+    assert engine.prepared()
+    engine.prepare(quiet)
+    with engine:
+        assert engine.identity.backend == "onnxruntime"
+        assert "no float16 model" in engine.fallbacks[0]
+
+
 def test_the_gpu_is_taken_where_it_opens(bundle: Bundle, rig: Rig) -> None:
     with auto(rig, bundle) as engine:
         assert str(engine.identity) == "tensorrt-10.3.0 Fake RTX float16"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,125 @@ def test_a_folder_that_cannot_be_made_or_written_says_so(tmp_path: Path, monkeyp
     with pytest.raises(EngineFault, match=r"cannot be written \(No space left on device\).*free some space"):
         EngineCache(tmp_path / "engines", 1).write("one", PLAN, {}, b"1")
     assert list((tmp_path / "engines").iterdir()) == []
+
+
+def disk_of(monkeypatch: pytest.MonkeyPatch, folder: Path, size: int) -> None:
+    """A disk that holds so much of the cache's files and says that it is full beyond."""
+    real = sealed.os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if sum(path.stat().st_size for path in folder.iterdir()) > size:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(sealed.os, "fsync", fsync)
+
+
+class TestFullDisk:
+    def test_a_new_engine_drives_out_those_that_were_used_longest_ago(
+        self, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number, name in enumerate(("oldest", "older", "used")):
+            cache.write(name, PLAN, {}, bytes(2000))
+            os.utime(cache.folder / f"{name}.plan", (1000 + number, 1000 + number))
+        disk_of(monkeypatch, cache.folder, 7500)
+        cache.write("new", PLAN, {}, bytes(1900))
+        assert {path.stem for path in cache.folder.iterdir()} == {"older", "used", "new"}
+
+    def test_where_nothing_can_go_it_is_a_fault_and_nothing_is_left(
+        self, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache.write("sibling", PLAN, {}, bytes(2000), group="one bundle")
+        disk_of(monkeypatch, cache.folder, 3000)
+        with pytest.raises(EngineFault, match=r"cannot be written \(No space left on device\).*free some space"):
+            cache.write("new", PLAN, {}, bytes(2000), group="one bundle")
+        assert {path.name for path in cache.folder.iterdir()} == {"sibling.plan"}
+
+    @pytest.mark.parametrize("kind", [TIMING, COMPILED])
+    def test_what_only_saves_time_drives_out_no_engine(
+        self, cache: EngineCache, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        cache.write("one", PLAN, {}, bytes(2000))
+        disk_of(monkeypatch, cache.folder, 3000)
+        with pytest.raises(EngineFault, match="No space left"):
+            cache.write("new", kind, {}, bytes(2000))
+        assert cache.read("one", PLAN, {}) is not None
+
+
+@pytest.mark.parametrize("kind", [TIMING, COMPILED])
+def test_beyond_the_limit_too_only_an_engine_drives_out_an_engine(cache: EngineCache, kind: str) -> None:
+    cache.write("one", PLAN, {}, bytes(9000))
+    cache.write("new", kind, {}, bytes(9000))
+    assert cache.read("one", PLAN, {}) is not None
+    cache.write("two", PLAN, {}, bytes(9000))
+    assert {path.name for path in cache.folder.iterdir()} == {"two.plan"}
+
+
+def test_what_belongs_together_stays_together_beyond_the_limit(cache: EngineCache) -> None:
+    cache.write("other", PLAN, {}, bytes(6000), group="bundle b")
+    cache.write("step", PLAN, {}, bytes(6000), group="bundle a")
+    cache.write("model", PLAN, {}, bytes(6000), group="bundle a")
+    assert {path.stem for path in cache.folder.iterdir()} == {"step", "model"}
+    cache.write("alone", PLAN, {}, bytes(6000))
+    assert {path.stem for path in cache.folder.iterdir()} == {"alone"}
+
+
+def test_a_clock_that_went_back_makes_no_engine_immortal(cache: EngineCache) -> None:
+    now = time.time()
+    for name, used_at in (("of the future", now + 10 * 365 * 86_400), ("of today", now - 60)):
+        cache.write(name, PLAN, {}, bytes(4000))
+        os.utime(cache.folder / f"{name}.plan", (used_at, used_at))
+    (cache.folder / ".new-left").write_bytes(b"half")
+    os.utime(cache.folder / ".new-left", (now + 90_000, now + 90_000))
+    assert [entry.path.stem for entry in cache.entries()] == ["of today", "of the future"]
+    cache.write("new", PLAN, {}, bytes(4000))
+    assert {path.stem for path in cache.folder.iterdir()} == {"of today", "new"}
+
+
+def test_what_cannot_be_read_just_now_is_not_thrown_away(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.write("one", PLAN, {}, b"1")
+
+    def no_descriptor(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sealed.os, "open", no_descriptor)
+        assert cache.read("one", PLAN, {}) is None
+    assert "engine_cache_unreadable" in caplog.text
+    assert cache.read("one", PLAN, {}) is not None
+
+
+@pytest.mark.parametrize("whose", ["a stranger's", "everybody's"])
+def test_a_sound_file_that_a_stranger_may_have_written_is_not_run(
+    cache: EngineCache, whose: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.write("one", PLAN, {}, b"1")
+    path = cache.folder / "one.plan"
+    if whose == "everybody's":
+        path.chmod(0o666)
+    elif os.geteuid() == 0:
+        os.chown(path, 4711, 4711)
+    else:
+        pytest.skip("only root can give a file away")
+    assert cache.read("one", PLAN, {}) is None
+    assert "give it to the station's user" in caplog.text
+    assert path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_only_be_read_still_gives_its_engines(cache: EngineCache) -> None:
+    cache.write("one", PLAN, {}, b"1")
+    cache.folder.chmod(0o550)
+    try:
+        assert cache.read("one", PLAN, {}) is not None
+        with pytest.raises(EngineFault, match="cannot be written"):
+            cache.write("two", PLAN, {}, b"2")
+        with pytest.raises(EngineFault, match="cannot be locked"), cache.locked("two", lambda: None):
+            pass
+    finally:
+        cache.folder.chmod(0o750)
 
 
 def test_one_builds_and_the_other_waits(cache: EngineCache) -> None:

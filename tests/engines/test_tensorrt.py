@@ -9,12 +9,14 @@ import pytest
 
 from edge.bundle import Bundle, Manifest
 from edge.engines.base import Engine
+from edge.engines.golden import ParityFailed
 from edge.engines.preparing import Preparable, quiet
 from edge.engines.tensorrt import TensorRtEngine
 from edge.errors import BundleError, Cancelled, EngineFault
 from tests.bundle.samples import random_inputs
 from tests.contracts.engine import EngineContract
 from tests.engines import graphs
+from tests.engines import programs as made
 from tests.engines.fake_memory import FULL, LOST
 from tests.engines.gpu_parts import Rig, conv_bundle, mean, whole_bundle
 
@@ -88,7 +90,7 @@ def test_float32_is_the_other_graph(bundle: Bundle, rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "integrated", "copies"), [("auto", True, 0), ("mapped", False, 0), ("auto", False, 2), ("pinned", True, 2)]
+    ("memory", "integrated", "copies"), [("auto", True, 0), ("mapped", False, 0), ("auto", False, 3), ("pinned", True, 3)]
 )
 @pytest.mark.parametrize("package", ["numpy", "pycuda", "cuda-python"])
 def test_memory_that_the_gpu_shares_is_not_copied(
@@ -311,7 +313,53 @@ class TestFaults:
         rig.gpu.assert_nothing_left()
 
 
+@pytest.mark.parametrize("machine", ["desktop", "jetson", "rtx"])
+class TestDoneNothing:
+    """A GPU that says that all is well and computes nothing: the last frame's scores are still in the buffers."""
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path, machine: str) -> Any:
+        version = "1.7.1.116" if machine == "rtx" else "10.3.0"
+        rig = Rig(tmp_path / "cache", version=version, integrated=machine == "jetson")
+        yield rig
+        rig.gpu.assert_nothing_left()
+
+    def test_the_last_frames_scores_are_not_passed_off_as_this_ones(self, rig: Rig, tmp_path: Path) -> None:
+        bundle = whole_bundle(tmp_path / "b")
+        with rig.engine(bundle) as engine:
+            good = engine.infer(random_inputs(bundle.manifest))
+            kept = {name: array.copy() for name, array in good.items()}
+            rig.api.module.fail.add("do nothing")
+            nothing = engine.infer(random_inputs(bundle.manifest, 1))
+            for name, array in nothing.items():
+                assert np.isnan(array).all(), name
+                np.testing.assert_array_equal(good[name], kept[name])
+
+    def test_it_is_not_proven(self, rig: Rig, tmp_path: Path) -> None:
+        rig.api.module.fail.add("do nothing")
+        with pytest.raises(ParityFailed, match="golden vector 0"), rig.engine(whole_bundle(tmp_path / "b")):
+            pass
+
+    def test_nor_does_a_program_go_on_with_it(self, rig: Rig, tmp_path: Path) -> None:
+        bundle = made.loop_bundle(tmp_path / "b")
+        with rig.engine(bundle, precision="float32") as engine:
+            rig.api.module.fail.add("do nothing")
+            with pytest.raises(EngineFault, match=r"step 1 of 4 .*gave NaN"):
+                engine.infer(random_inputs(bundle.manifest))
+
+
 class TestWarmth:
+    def test_every_graph_of_a_program_is_kept_warm(self, tmp_path: Path, rig: Rig) -> None:
+        bundle = made.loop_bundle(tmp_path / "loop")
+        with rig.engine(bundle, precision="float32") as engine:
+            first = engine.infer(random_inputs(bundle.manifest))["anomaly_map"]
+            rig.seconds += 1
+            rig.gpu.calls.clear()
+            assert engine.keep_warm()
+            assert rig.gpu.calls.count("execute") == 2
+            again = engine.infer(random_inputs(bundle.manifest))["anomaly_map"]
+            np.testing.assert_array_equal(again, first)
+
     def test_an_idle_gpu_is_kept_warm_and_no_score_changes(self, bundle: Bundle, rig: Rig) -> None:
         given = random_inputs(bundle.manifest)
         with rig.engine(bundle, warm_keeper_s=0.5) as engine:
@@ -339,6 +387,16 @@ class TestWarmth:
                 engine.keep_warm()
             with pytest.raises(EngineFault, match="the GPU is lost"):
                 engine.infer(random_inputs(bundle.manifest))
+
+    def test_a_pause_of_the_line_is_one_also_where_the_gpu_was_kept_warm(self, bundle: Bundle, rig: Rig) -> None:
+        with rig.engine(bundle, warm_keeper_s=0.5) as engine:
+            engine.infer(random_inputs(bundle.manifest))
+            for _ in range(10):
+                rig.seconds += 0.6
+                assert engine.keep_warm()
+            engine.infer(random_inputs(bundle.manifest))
+            assert engine.pace.idle_s == pytest.approx(6.0)
+            assert engine.pace.first_after_idle_ms is not None
 
     def test_the_first_frame_after_idle_is_reported(self, bundle: Bundle, rig: Rig) -> None:
         with rig.engine(bundle) as engine:

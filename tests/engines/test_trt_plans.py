@@ -10,7 +10,7 @@ import pytest
 
 from edge.bundle import Bundle, Manifest
 from edge.engines.base import Engine
-from edge.engines.cache import PLAN, EngineCache
+from edge.engines.cache import PLAN, TIMING, EngineCache
 from edge.engines.preparing import quiet
 from edge.engines.sealed import write_sealed
 from edge.errors import Cancelled, EngineFault
@@ -65,6 +65,35 @@ class _Failing:
 
     def infer(self, inputs: Any) -> Any:
         return self._engine.infer(inputs)
+
+
+def test_timings_that_cannot_be_kept_cost_the_next_build_and_not_this_one(
+    tmp_path: Path, rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = EngineCache.write
+
+    def full(self: EngineCache, name: str, kind: str, *rest: Any, **more: Any) -> None:
+        if kind == TIMING:
+            raise EngineFault("the engine cache cannot be written (No space left on device)")
+        real(self, name, kind, *rest, **more)
+
+    monkeypatch.setattr(EngineCache, "write", full)
+    bundle = conv_bundle(tmp_path / "b")
+    rig.engine(bundle).prepare(quiet)
+    assert rig.engine(bundle).prepared()
+    assert "engine_timings_not_kept" in caplog.text
+
+
+def test_a_cache_smaller_than_a_bundle_does_not_build_it_again_and_again(tmp_path: Path, rig: Rig) -> None:
+    bundle = made.loop_bundle(tmp_path / "b")
+    for _ in range(2):
+        engine = rig.engine(bundle, precision="float32")
+        engine._supply._cache.limit_bytes = 1
+        engine.prepare(quiet)
+        assert engine.prepared()
+        with engine:
+            pass
+    assert rig.built == ["step", "model"]
 
 
 class TestLoop(_OnTheGpu):
@@ -142,7 +171,8 @@ def test_a_plan_of_the_right_name_that_was_not_made_for_it_is_not_run(tmp_path: 
     bundle = conv_bundle(tmp_path / "b")
     rig.engine(bundle).prepare(quiet)
     (path,) = rig.cache.glob("*.plan")
-    header = {**json.loads(json.dumps(EngineCache(rig.cache, 1).entries()[0].header))}
+    (entry,) = (entry for entry in EngineCache(rig.cache, 1).entries() if entry.path == path)
+    header = {**json.loads(json.dumps(entry.header))}
     header["key"]["gpu"] = "another"
     write_sealed(path, header, b"another's plan")
     assert not rig.engine(bundle).prepared()

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.upstream.comparing import HEADER, Expected, errors_of, macs_of, randomise, row
-from edge.bundle import Bundle, Declaration, ResizeRule, contract
+from edge.bundle import Bundle, Declaration, ResizeRule, contract, graphs
 from edge.settings.judging import ScoreRule
-from export.module_bundle import golden_inputs, run_module, write_module_bundle
+from export.module_bundle import golden_inputs, write_module_bundle
 from export.nets.islands import float_image, mean_filter
+from export.program_bundle import TorchRunner
 
 torch.set_num_threads(1)
 SIZE_WH = (16, 16)
@@ -43,7 +44,7 @@ def bundle(tmp_path: Path) -> tuple[Bundle, nn.Module, list[Expected]]:
     golden = golden_inputs(declared, None)
     expected = []
     for given in golden:
-        scores = run_module(module, declared, given)["anomaly_map"]
+        scores = TorchRunner(module, graphs(declared)[0]).call(given)["anomaly_map"]
         filtered = mean_filter(torch.from_numpy(scores)[None], 5)
         expected.append(Expected(given, scores[0], float(filtered.max())))
     return write_module_bundle(tmp_path / "b", module, declared, golden, "x"), module, expected

@@ -14,7 +14,7 @@ from export.adapters.good_frames import Prepared, prepare
 from export.adapters.mahalanobis import fit_image, fit_places
 from export.adapters.mahalanobis_network import embedding_of, read_layout
 from export.adapters.mahalanobis_settings import ImageSettings, PlaceSettings
-from export.adapters.variation import GoodFrame
+from export.adapters.registering import GoodFrame
 from export.checkpoint import load_checkpoint
 from export.nets.mahalanobis import enlarging, places
 from export.nets.sspcab import MaskedBlock

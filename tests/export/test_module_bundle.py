@@ -14,8 +14,9 @@ from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import BundleError, ConfigError
 from edge.registration.resampling import resize
 from edge.settings.engines import OnnxRuntimeSettings
-from export.module_bundle import golden_inputs, run_module, typed_pair, write_module_bundle
+from export.module_bundle import golden_inputs, write_module_bundle
 from export.nets.islands import float_image
+from export.program_bundle import TorchRunner
 
 torch.set_num_threads(1)
 SIZE_WH = (24, 16)
@@ -74,7 +75,7 @@ def test_a_network_becomes_a_bundle_that_every_engine_proves(tmp_path: Path) -> 
             assert engine.golden is not None
             assert engine.golden.ratio < 1
     inputs, outputs = bundle.golden()
-    made = run_module(Edges(), declared, inputs[1])
+    made = TorchRunner(Edges(), bundle.graphs[0]).call(inputs[1])
     np.testing.assert_allclose(outputs[1]["anomaly_map"], made["anomaly_map"], rtol=1e-4, atol=1e-6)
 
 
@@ -168,9 +169,3 @@ def test_real_frames_of_a_line(tmp_path: Path) -> None:
     declared = _declared()
     bundle = write_module_bundle(tmp_path / "b", Edges(), declared, golden_inputs(declared, folder, count=2), "ours")
     assert len(bundle.golden()[0]) == 2
-
-
-def test_both_graphs_have_the_manifests_tensors() -> None:
-    graphs = typed_pair(Edges(), _declared())
-    assert set(graphs) == {"float32", "float16"}
-    assert len(graphs["float16"]) < len(graphs["float32"]) + 500

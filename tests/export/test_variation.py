@@ -12,7 +12,8 @@ from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import ConfigError
 from edge.settings.engines import OnnxRuntimeSettings
 from edge.types import ImageU8
-from export.adapters.variation import Built, GoodFrame, build, model_size
+from export.adapters.registering import GoodFrame
+from export.adapters.variation import Built, build, model_size
 from export.adapters.variation_model import VariationSettings, anomaly_map
 from tests.export.scenes import frames, scene, with_object
 

@@ -79,6 +79,7 @@ def test_the_page_has_every_alarm() -> None:
     shown = re.findall(r"^\| `([a-z_{}]+)` \|", PAGE.split("### Alarms")[1].split("## ")[0], re.MULTILINE)
     watching = {"supervision", "config_changed", "config_not_kept"}
     others = watching | {"audit", "evidence", NAME_ALARM, MEMORY_ALARM, "trigger_{name}", OUTPUTS_ALARM, OPCUA_ALARM}
+    others |= {"check_{name}", "check_{name}_old"}
     assert {code.replace("{view}", "feeder") for code in shown} == said | {CONFLICT_ALARM} | others
     speakers = {path.name for path in (DOCS.parent / "edge").rglob("*.py") if "alarm_record(" in path.read_text()}
     assert speakers == {"station_payloads.py", "report.py", "sender.py", "watching.py"}

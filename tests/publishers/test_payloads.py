@@ -200,11 +200,15 @@ def test_images_are_tied_to_their_result() -> None:
 
 
 def test_state_health_and_alarms_are_valid_messages() -> None:
-    views = (ViewState("front", True, "sim-1", "aspirin", "r", 3, "b", "e"), ViewState("top", False, reason="camera_lost"))
+    told = ("tensorrt: there is no GPU 0",)
+    front = ViewState("front", True, "sim-1", "aspirin", "r", 3, "b", "e", engine_fallbacks=told)
+    views = (front, ViewState("top", False, reason="camera_lost"))
     for status in set(StationStatus) - {StationStatus.OFFLINE}:
         state = state_record(status, NOW, station="north", versions={"lineclear": "0.1"}, views=views)
         assert state.retain
-        assert validate_message(state.topic, encode(state.body))["status"] == status.value
+        said = validate_message(state.topic, encode(state.body))
+        assert said["status"] == status.value
+        assert [view["engineFallbacks"] for view in said["views"]] == [[*told], []]
     for why in ("connection_lost", "stopped"):
         assert validate_message("state", encode(offline_body(why)))["status"] == "offline"
     health = health_record({"a.b": math.nan, "c": 1, "d": True, "e": "text", "f": None}, NOW, math.inf)

@@ -49,7 +49,7 @@ def test_a_hung_engine_is_answered_for_and_the_station_ends_by_itself(tmp_path: 
         running._listen(0.0)
     assert not running.killed_by_watchdog
     assert running.ready
-    assert "part_hangs name=judge what='a call of engine" in running.logged
+    assert 'part_hangs name=judge what="a call of engine' in running.logged
     assert reasons(tmp_path)[-1] == "engine_fault"
     assert "engine_fault" not in reasons(tmp_path)[:3]
     assert "judge hangs" in json.loads((tmp_path / "state" / "last-fault.json").read_text())["why"]

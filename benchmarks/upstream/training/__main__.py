@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("family", choices=FAMILIES)
     parser.add_argument("set", choices=SETS)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--minutes", type=float, default=8.0, metavar="N")
+    parser.add_argument("--minutes", type=float, default=8.0, metavar="N", help="of processor time")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     if absent := leftovers.missing():

@@ -82,7 +82,7 @@ def train(name: str, out: Path, minutes: float, size_wh: tuple[int, int] = (256,
         spoilt = [synthetic.any_of(each, sources, rng)[0] if rng.random() < 0.8 else each for each in good]
         wanted, made = batch(good), net(batch(spoilt))
         loss = 10 * functional.mse_loss(made, wanted) + (1 - ssim_map(made, wanted).mean())
-        clock.step(loss, parameters)
+        clock.step(parameters, loss)
     path = out / f"autoencoder-{name}.pth"
     torch.save(net.state_dict(), path)
     return [path, declared]

@@ -45,7 +45,7 @@ def train(name: str, out: Path, minutes: float, size_wh: tuple[int, int] = (256,
             after.append(frame[at])
             truth.append(mask[at])
         logits = net(batch(before) * 2 - 1, batch(after) * 2 - 1)
-        clock.step(functional.cross_entropy(logits, labels(truth), weights), parameters)
+        clock.step(parameters, functional.cross_entropy(logits, labels(truth), weights))
     folder = out / f"bit-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     saved = {

@@ -12,7 +12,7 @@ from torch.nn import functional
 from benchmarks.upstream.training import synthetic
 from benchmarks.upstream.training.clock import Clock
 from benchmarks.upstream.training.frames import flat, good_frames
-from benchmarks.upstream.training.tensors import batch, shaken
+from benchmarks.upstream.training.tensors import batch, channels_last, saved, shaken
 from edge.types import ImageU8
 from export.nets.resnet import Resnet, ResnetShape
 
@@ -45,18 +45,21 @@ def train(name: str, out: Path, minutes: float, size_wh: tuple[int, int] = (256,
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     images = flat(good_frames(name, size_wh, "antialiased_bicubic"))
-    net = Projection()
+    net = channels_last(Projection())
     parameters = list(net.parameters())
     clock = Clock(minutes, torch.optim.SGD(parameters, 0.03, momentum=0.9, weight_decay=3e-5), f"mahalanobis {name}")
     target = torch.arange(3).repeat_interleave(BATCH)
     for _ in clock:
         good = [shaken(images[int(rng.integers(len(images)))], rng) for _ in range(BATCH)]
         ways = [good, [synthetic.cut_paste(each, rng)[0] for each in good], [synthetic.scar(each, rng)[0] for each in good]]
-        clock.step(functional.cross_entropy(net(_tensor([image for way in ways for image in way])), target), parameters)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(_tensor([image for way in ways for image in way])).float()
+        clock.step(parameters, functional.cross_entropy(logits, target))
     path = out / f"model-{name}.tch"
-    torch.save(net.state_dict(), path)
+    torch.save(saved(net), path)
     return [path]
 
 
 def _tensor(images: list[ImageU8]) -> Tensor:
-    return (batch(images) - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    shown = (batch(images) - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    return shown.contiguous(memory_format=torch.channels_last)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 
 from edge.types import ImageU8, MaskBool
+
+Net = TypeVar("Net", bound=torch.nn.Module)
 
 
 def batch(images: Sequence[ImageU8]) -> torch.Tensor:
@@ -36,3 +39,14 @@ def place(side: int, size_wh: tuple[int, int], rng: np.random.Generator) -> tupl
     """A square somewhere in the picture: rows, columns."""
     top, left = int(rng.integers(size_wh[1] - side + 1)), int(rng.integers(size_wh[0] - side + 1))
     return slice(top, top + side), slice(left, left + side)
+
+
+def channels_last(net: Net) -> Net:
+    """The network with its weights as bfloat16 convolutions want them."""
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net
+
+
+def saved(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Its state dict, in the layout of a training without that."""
+    return {name: tensor.contiguous() for name, tensor in net.state_dict().items()}

@@ -28,7 +28,9 @@ def fake_api(version: str, gpu: FakeGpu) -> TrtApi:
 
 
 def fake_module(release: Release, gpu: FakeGpu) -> Any:
-    """`fail`: what goes wrong (build, lose half, runtime, engine, context, address, execute). built: what was built."""
+    """`fail`: what goes wrong (build, lose half, runtime, engine, context, address, execute, do nothing). built: what was
+    built.
+    """
     module = SimpleNamespace(__version__=release.version, fail=set(), built=[])
     severity = network.enum_of("Severity", ("INTERNAL_ERROR", "ERROR", "WARNING", "INFO", "VERBOSE"))
     names = dict(severity.__members__)
@@ -56,6 +58,8 @@ def fake_module(release: Release, gpu: FakeGpu) -> Any:
 
 def _add_runtime(module: Any, release: Release, gpu: FakeGpu) -> None:
     class Runtime:
+        __slots__ = ("__weakref__", "engine_host_code_allowed", "logger")
+
         def __init__(self, logger: Any) -> None:
             gpu.require_current()
             network.refuse(module, "runtime")
@@ -131,7 +135,8 @@ def _add_runtime(module: Any, release: Release, gpu: FakeGpu) -> None:
             if "execute" in module.fail:
                 self.engine.logger.log(module.ILogger.Severity.ERROR, "enqueue failed")
                 return False
-            gpu.queue.append(self._compute)
+            if "do nothing" not in module.fail:
+                gpu.queue.append(self._compute)
             return True
 
         def _compute(self) -> None:

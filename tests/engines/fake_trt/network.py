@@ -19,10 +19,14 @@ _ELEMENT = {
     # An older parser takes INT64 for INT32; that is all that matters here.
     TensorProto.INT64: "INT32", TensorProto.BOOL: "BOOL",
 }  # fmt: skip
+# What a configuration of these tests remembers, and the real one tells in other ways or not at all.
+CONFIG_OWN = ("flags", "pools", "target", "timing")
 _LAYER = {"Conv": "CONVOLUTION", "ConvTranspose": "DECONVOLUTION", "MatMul": "MATRIX_MULTIPLY", "Cast": "CAST"}
 
 
 class _Tensor:
+    __slots__ = ("dtype", "is_shape_tensor", "name", "shape")
+
     def __init__(self, name: str, dtype: Any, shape: tuple[int, ...]) -> None:
         self.name, self.dtype, self.shape = name, dtype, shape
         self.is_shape_tensor = False
@@ -130,13 +134,19 @@ def parser_class(module: Any) -> type:
 def config_class(module: Any, release: Release) -> type:
     """IBuilderConfig: it remembers what was set, and refuses flags that the version lacks by not having them."""
 
+    of_release = ("progress_monitor",) if release.progress_monitor else ()
+    of_release += ("num_compute_capabilities",) if release.flavour == "tensorrt_rtx" else ()
+
     class IBuilderConfig:
+        # As the real one, it refuses attributes that it does not have.
+        __slots__ = (*CONFIG_OWN, *of_release, "hardware_compatibility_level", "profiling_verbosity")
+
         def __init__(self) -> None:
             self.flags = {module.BuilderFlag.TF32}
             self.profiling_verbosity = module.ProfilingVerbosity.LAYER_NAMES_ONLY
             self.hardware_compatibility_level = module.HardwareCompatibilityLevel.NONE
-            self.num_compute_capabilities = 0
-            self.progress_monitor: Any = None
+            for name in of_release:
+                setattr(self, name, 0 if name == "num_compute_capabilities" else None)
             self.pools: dict[Any, int] = {}
             self.timing: Any = None
             self.target = ""
@@ -202,7 +212,8 @@ def builder_class(module: Any, release: Release, gpu: FakeGpu) -> type:
             if "build" in module.fail:
                 self.logger.log(module.ILogger.Severity.ERROR, "could not find any implementation for node node_of_scaled")
                 return None
-            if config.progress_monitor is not None and not _told(config.progress_monitor):
+            monitor = getattr(config, "progress_monitor", None)
+            if monitor is not None and not _told(monitor):
                 self.logger.log(module.ILogger.Severity.ERROR, "build canceled by user")
                 return None
             types = _types(module, network, config)
@@ -266,5 +277,12 @@ def _table(types: list[list[str]]) -> str:
     return "\n".join(["Layers:", *rows, "", "I/O Tensors:"])
 
 
+class _Enum(enum.Enum):
+    """As pybind11's: int() of a member is its number, but it is none, and nothing is done with it as with one."""
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+
 def enum_of(name: str, members: tuple[str, ...]) -> Any:
-    return enum.IntEnum(name, {member: number for number, member in enumerate(members)})  # type: ignore[misc]
+    return _Enum(name, {member: number for number, member in enumerate(members)})

@@ -1,4 +1,8 @@
-"""What TensorRT has and no longer has, from the sources of 8.6.1, 10.3, 10.13 and 11.1 (platform.md 1.3), and of RTX 1.7.1."""
+"""What TensorRT has and no longer has, from the sources of 8.6.1, 10.3, 10.13 and 11.1 (platform.md 1.3), and of RTX 1.7.1.
+
+`bindings.json` has the names of the classes and enumerations of those four as their Python bindings define them
+(NVIDIA/TensorRT, python/src): test_fakes.py holds the stand-ins against it.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +56,8 @@ RELEASES = {
             progress_monitor=False, binding_api=True,
         ),
         Release(
-            "10.3.0", "tensorrt", ("EXPLICIT_BATCH", "STRONGLY_TYPED"), (*_FLAGS_ALL, *_WEAK, "BF16", "FP8", "STRICT_NANS"),
-            (*_TYPES, "FP8", "BF16", "INT64", "INT4"), _GONE_10,
+            "10.3.0", "tensorrt", ("EXPLICIT_BATCH", "STRONGLY_TYPED"), (*_FLAGS_ALL, *_WEAK, "BF16", "FP8"),
+            (*_TYPES, "FP8", "BF16", "INT64", "INT4"), (*_GONE_10, "BuilderFlag.STRICT_NANS"),
         ),
         Release(
             "10.13.3.9", "tensorrt", ("EXPLICIT_BATCH", "STRONGLY_TYPED"),
