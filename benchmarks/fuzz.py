@@ -52,7 +52,7 @@ class Watch:
             self.accepted += 1
         except self._expected:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what comes through is what is looked for
             self._keep(data, _place(error), "".join(traceback.format_exception(error)[-6:]))
         took = time.monotonic() - begun
         self.executions += 1
@@ -116,7 +116,12 @@ def work(name: str, seconds: float, out: Path) -> None:
     for index, seed in enumerate(seeds):
         (corpus / f"seed-{index}").write_bytes(seed)
     options = [f"-max_total_time={seconds:.0f}", f"-rss_limit_mb={MEMORY_BYTES >> 20}", f"-timeout={HANG_S}", "-seed=1"]
-    options += [f"-max_len={max(4096, 2 * max(map(len, seeds)))}", f"-artifact_prefix={out}/", "-verbosity=0", "-close_fd_mask=3"]
+    options += [
+        f"-max_len={max(4096, 2 * max(map(len, seeds)))}",
+        f"-artifact_prefix={out}/",
+        "-verbosity=0",
+        "-close_fd_mask=3",
+    ]
     guide.Setup([sys.argv[0], str(corpus), *options], watch.one)
     guide.Fuzz()
 
@@ -131,9 +136,21 @@ def _targets(guide: ModuleType | None) -> Any:
     if guide is None:
         return importlib.import_module("benchmarks.fuzz_targets")
     with guide.instrument_imports(include=list(INSTRUMENTED), enable_loader_override=False):
-        for name in ("edge.config", "edge.recipe", "edge.commands", "calibration.labels", "export.outline", "edge.cameras.images",
-                     "edge.archive.export", "edge.archive.packing", "edge.audit", "edge.safe_mode.last_good",
-                     "edge.cameras.pixel_formats", "edge.cameras.features", "edge.cameras.channel"):  # fmt: skip
+        for name in (
+            "edge.config",
+            "edge.recipe",
+            "edge.commands",
+            "calibration.labels",
+            "export.outline",
+            "edge.cameras.images",
+            "edge.archive.export",
+            "edge.archive.packing",
+            "edge.audit",
+            "edge.safe_mode.last_good",
+            "edge.cameras.pixel_formats",
+            "edge.cameras.features",
+            "edge.cameras.channel",
+        ):
             importlib.import_module(name)
     return importlib.import_module("benchmarks.fuzz_targets")
 

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.upstream.comparing import DATA, Expected, Row, randomise, rgb, row, say
+from benchmarks.upstream.formula import picture, weights
 from benchmarks.upstream.imports import refuse_download, stand_in, upstream_modules, without_pretraining
 from edge.bundle import Training
 from edge.registration.resampling import resize
 from export.adapters.bit import BitSettings, declaration, write_bit
 from export.adapters.bit_network import read_bit
-from tests.export.formula import picture, weights
 
 PAIRS = DATA / "gear" / "Dataset_ROBOFLOW_augmented"
 VARIANTS = (

@@ -37,6 +37,7 @@ from benchmarks.upstream.comparing import (
     say,
     score_of,
 )
+from benchmarks.upstream.formula import picture, weights
 from benchmarks.upstream.imports import upstream_modules
 from edge.bundle import Bundle, DenoisingLoop, Training
 from edge.bundle.noise import stored_noise
@@ -48,7 +49,6 @@ from export.adapters.ddad_networks import DdadModel, read_ddad
 from export.adapters.ddad_settings import DdadSettings
 from export.checkpoint import load_checkpoint
 from export.graph import Precision
-from tests.export.formula import picture, weights
 
 MODULES = ("unet", "reconstruction", "resnet", "anomaly_map")
 CROP = {256: 224}

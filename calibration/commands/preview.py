@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and say what would change."""
-    from calibration.commands.drift import archive_of
+    from calibration.drift.gathering import archive_of
     from calibration.preview import candidate_of, preview
     from calibration.station import setting
     from edge.archive import ArchiveReader

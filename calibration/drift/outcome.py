@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from calibration.drift.judging import ADVICE
-from calibration.drift.station import ViewDrift
+from calibration.drift.viewing import ViewDrift
 from edge.checkup import MAX_FIGURES, Checkup, CheckupOutcome, Figure
 from edge.cli.terminal import one_line
 

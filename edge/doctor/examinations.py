@@ -38,7 +38,7 @@ STATION: Final = (
         "views", "recipes", ("recipe", "reference", "calibration", "challenge", "parity"), needs_config=True, limit_s=30
     ),
     Examination("golden", "golden", ("golden",), needs_config=True, limit_s=60),
-    Examination("gpu", "engines", ("engine cache", "engine"), needs_config=True, limit_s=30),
+    Examination("engine_cache", "engines", ("engine cache", "engine"), needs_config=True, limit_s=30),
     Examination("cameras", "cameras", ("producers", "producer", "cameras", "camera", "link"), limit_s=30),
     Examination(
         "broker",

@@ -134,8 +134,9 @@ def _verified(order: PlanOrder) -> bytes:
 
 
 def _request(order: PlanOrder, cache: EngineCache) -> dict[str, Any]:
-    fields = {**asdict(order), "onnx_path": str(order.onnx_path)}
-    return {"order": fields, "folder": str(cache.folder), "limit_bytes": cache.limit_bytes}
+    # The process stands elsewhere: what is relative here would be another file there.
+    fields = {**asdict(order), "onnx_path": str(order.onnx_path.absolute())}
+    return {"order": fields, "folder": str(cache.folder.absolute()), "limit_bytes": cache.limit_bytes}
 
 
 def _order_of(fields: Mapping[str, Any]) -> PlanOrder:

@@ -20,7 +20,8 @@ from export.nets.autoencoder import TOP_MAX, AutoencoderMap, build_network
 from export.nets.autoencoder_spec import AutoencoderSpec
 
 FAMILY = "autoencoder"
-LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-4), float16=Tolerance(rtol=2e-2, atol=2e-2))
+# Float16: small trained networks (docs/evaluation.md) moved a map by 3e-4 at most, with an L1 and with an SSIM residual.
+LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-4), float16=Tolerance(rtol=1e-2, atol=5e-3))
 LICENCE = (
     "Weights of an auto-encoder that somebody trained; they belong to whoever did.\n"
     "The network in this bundle follows the declaration that was given with them.\n"

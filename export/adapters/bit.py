@@ -21,8 +21,9 @@ from export.nets.bit_shape import HEADS
 from export.program_bundle import write_program_bundle
 
 FAMILY = "bit"
-# A probability: a pixel near one half may move by more than others, none by more than this.
-LIMITS = Limits(float32=Tolerance(rtol=1e-4, atol=1e-4), float16=Tolerance(rtol=0.0, atol=5e-2))
+# A probability: a pixel near one half moves more than others. Float16: a small trained network's by 1e-3 at most
+# (docs/evaluation.md), those with a transformer and random weights by 9e-3 (docs/models.md).
+LIMITS = Limits(float32=Tolerance(rtol=1e-4, atol=1e-4), float16=Tolerance(rtol=0.0, atol=3e-2))
 LICENCE = """\
 The weights come from a checkpoint that was given to lineclear-export; its licence is whatever its owner says.
 BIT_CD's README says of its code, with which such checkpoints are trained: "for non-commercial and research purposes only".

@@ -16,6 +16,7 @@ from export.nets.capsule_shape import LAYOUTS, CapsuleShape, capsule_shape
 
 FAMILY = "capsule"
 MAX_CELLS = 16
+# Float16: an estimate, from random weights alone (docs/models.md).
 LIMITS = Limits(float32=Tolerance(rtol=1e-4, atol=1e-4), float16=Tolerance(rtol=2e-2, atol=2e-2))
 LICENCE = (
     "Weights of a capsule classifier (Sabour, Frosst and Hinton, 2017); they belong to whoever trained them.\n"

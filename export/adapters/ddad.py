@@ -31,6 +31,7 @@ from export.program_bundle import write_program_bundle
 
 SMALL_BASE = 32
 # Ten steps add up the rounding of each. The pixels' distance is scaled by two maxima: one odd pixel scales all others.
+# Float16: an estimate, from random weights alone (docs/models.md).
 LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-3), float16=Tolerance(rtol=5e-2, atol=5e-2))
 LICENCE = """\
 The weights come from checkpoints that were given to lineclear-export; their licence is whatever their owner says. DDAD's code

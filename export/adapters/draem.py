@@ -10,8 +10,9 @@ from typing import Final, Literal
 from edge.bundle import Declaration, Limits, Masking, ResizeRule, Tolerance, Training, contract
 from edge.errors import BundleError, ConfigError
 from edge.settings.judging import ScoreRule
+from export.adapters.building import built
 from export.adapters.draem_card import ANOMALIB, ANOMALIB_REASON, ANOMALIB_REMEDY, DISCRIMINATIVE, FAMILY, RECONSTRUCTIVE
-from export.checkpoint import Checkpoint, fill, load_checkpoint
+from export.checkpoint import Checkpoint, load_checkpoint
 from export.graph import OPSET
 from export.nets.draem import Discriminative, Draem, Reconstructive
 
@@ -20,7 +21,8 @@ MaskingWay = Literal["pre", "post", "both", "none"]
 MULTIPLE: Final = 32
 # test_DRAEM.py: max of avg_pool2d(map, 21, stride=1, padding=10), zeros counted.
 WINDOW: Final = 21
-# The map is a probability. Float16: a trained network's steep edges move by a few hundredths, seen on the worst pixel.
+# The map is a probability. Float16: small trained networks (docs/evaluation.md) moved the worst pixel, on a steep edge, by
+# 0.012; a wider one may move it further.
 LIMITS: Final = Limits(float32=Tolerance(rtol=1e-4, atol=1e-4), float16=Tolerance(rtol=2e-2, atol=5e-2))
 LICENCE: Final = (
     "DRAEM after Zavrtanik, Kristan and Skocaj (ICCV 2021). The network was written by lineclear; the weights come from the\n"
@@ -49,10 +51,8 @@ def load_draem(checkpoint: Path, segmentation: Path | None = None) -> DraemModel
     width = _width(first, RECONSTRUCTIVE, "reconstructive", channels=3)
     second = load_checkpoint(segmentation or segmentation_of(checkpoint), strip=("module.", "model."))
     segment_width = _width(second, DISCRIMINATIVE, "discriminative", channels=6)
-    network = Draem(Reconstructive(width), Discriminative(segment_width))
-    fill(network.reconstructive, first)
-    fill(network.discriminative, second)
-    network.eval()
+    reconstructive = built(lambda: Reconstructive(width), first)
+    network = Draem(reconstructive, built(lambda: Discriminative(segment_width), second)).eval()
     return DraemModel(network, width, segment_width, first, second)
 
 

@@ -18,8 +18,9 @@ from export.module_bundle import golden_inputs
 
 FAMILY = "mahalanobis"
 Scalar = str | int | float | bool | None
-# Whitening magnifies what half convolutions round: a distance moves by up to 1 % where its threshold is 10 to 50 % away.
-LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-3), float16=Tolerance(rtol=5e-2, atol=5e-2))
+# Whitening magnifies what half convolutions round, most where the distance is small. Float16: a small trained network
+# (docs/evaluation.md) moved frames that built the model by 0.7 % (0.04 of 5.6), others by 0.3 %, a map by 0.02 near 1.
+LIMITS = Limits(float32=Tolerance(rtol=1e-3, atol=1e-3), float16=Tolerance(rtol=2e-2, atol=5e-2))
 
 
 @dataclass(frozen=True, eq=False)

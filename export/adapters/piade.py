@@ -15,6 +15,7 @@ from export.nets.piade_shape import CAPSULE, FEATURE_SIDE, SIDE, piade_shape
 FAMILY = "piade"
 # Upstream resizes to 156 and keeps the middle 120.
 RESIZED = 156
+# Float16: an estimate, from random weights alone (docs/models.md).
 LIMITS = Limits(float32=Tolerance(rtol=1e-4, atol=1e-4), float16=Tolerance(rtol=2e-2, atol=1e-2))
 LICENCE = (
     "Weights trained with PIADE (Mishra, Piciarelli and Foresti, 2020; code under MIT); they belong to whoever trained them.\n"

@@ -17,7 +17,8 @@ from export.nets.vt_adl_shape import CELLS, DECODER_SIDE, DEFAULT_HEADS, mixture
 FAMILY = "vt_adl"
 # Upstream resizes to 550 and keeps the middle 512.
 RESIZED = 550
-# Scores are sums over hundreds of values, thousands: the half encoder moves them by some ten-thousandths of that.
+# Scores are sums over hundreds of values, thousands: the half encoder moves them by some ten-thousandths of that. Float16:
+# an estimate, from random weights alone (docs/models.md).
 LIMITS = Limits(float32=Tolerance(rtol=1e-4, atol=1e-3), float16=Tolerance(rtol=5e-3, atol=5e-2))
 LICENCE = (
     "Weights trained with VT-ADL (Mishra et al., ISIE 2021; code under MIT); they belong to whoever trained them.\n"

@@ -11,9 +11,10 @@ from edge.doctor.cameras import answer_of, link
 from edge.doctor.check import Case, Check
 from edge.doctor.clock import chrony
 from edge.doctor.disk import mounts
+from edge.doctor.engine_cache import rebuilt_because
 from edge.doctor.frames import frames
 from edge.doctor.golden import said
-from edge.doctor.gpu import _load, rebuilt_because
+from edge.doctor.gpu import _load
 from edge.doctor.heat import power, temperature, throttling
 from edge.doctor.machine import Answer, Machine, number, table, whole
 from edge.doctor.memory import allowance, meminfo, memory

@@ -9,7 +9,8 @@ from edge.bundle import open_bundle
 from edge.config import load_config
 from edge.doctor import gpu as looked
 from edge.doctor.check import Case, Status
-from edge.doctor.gpu import engines, gpu, rebuilt_because
+from edge.doctor.engine_cache import engines, rebuilt_because
+from edge.doctor.gpu import gpu
 from edge.doctor.machine import Answer
 from edge.engines import gpus
 from edge.engines.cache import PLAN, EngineCache

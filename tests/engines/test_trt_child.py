@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle import Bundle, open_bundle
 from edge.engines.cache import EngineCache
 from edge.engines.preparing import quiet
 from edge.engines.trt_builder import BuildOptions
@@ -70,6 +70,13 @@ class TestReal:
         assert built.build_s < 60
         (entry,) = cache.entries()
         assert entry.header["where"] == f"bundle {bundle.name}, graph model"
+
+    def test_paths_may_be_relative(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        conv_bundle(tmp_path / "b")
+        monkeypatch.chdir(tmp_path)
+        cache = EngineCache(Path("engines"), 1 << 30)
+        assert ChildPlans(cache, 120).get(rtx_order(open_bundle(Path("b"))), quiet).built_here
+        assert len(list((tmp_path / "engines").glob("*.plan"))) == 1
 
     def test_two_that_ask_at_once_build_once(self, bundle: Bundle, cache: EngineCache) -> None:
         made = []

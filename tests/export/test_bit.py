@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.upstream.formula import picture
 from edge.bundle import open_bundle
 from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.settings.engines import OnnxRuntimeSettings
 from export.__main__ import main
 from export.adapters.bit_network import read_bit
 from export.nets.bit import Bit
-from tests.export.formula import picture
 from tests.export.test_bit_nets import small_net
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.upstream.formula import picture, weights
 from export.adapters.bit_card import recognise
 from export.adapters.bit_network import UNUSED
 from export.nets.bit import Bit
 from export.nets.bit_shape import BitShape, TokenShape, bit_shape
 from export.nets.change import ChangeMap
 from export.nets.resnet import ResnetShape
-from tests.export.formula import picture, weights
 
 KEYS = json.loads((Path(__file__).parent / "keys" / "bit.json").read_text())
 # What upstream's own code gave for the formula's weights and pictures: python -m benchmarks.upstream.bit --record

@@ -6,6 +6,7 @@ import onnx
 import pytest
 import torch
 
+from benchmarks.upstream.formula import picture, weights
 from edge.bundle import open_bundle
 from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import BundleError
@@ -18,7 +19,6 @@ from export.checkpoint import load_checkpoint
 from export.nets.ddad_shape import UNetShape
 from export.nets.ddad_unet import DenoisingUNet
 from export.nets.resnet import Resnet, ResnetShape
-from tests.export.formula import picture, weights
 
 SHAPE = UNetShape(3, 32, (32, 64), 1, frozenset({0, 1}), 2)
 EXTRACTOR = ResnetShape(8, (1, 1, 1, 1), (8, 8, 16, 16), (16, 32, 64, 64), bottleneck=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.upstream.formula import picture, weights
 from edge.bundle import Training, graphs
 from export.adapters.ddad import declaration
 from export.adapters.ddad_card import recognise
@@ -18,7 +19,6 @@ from export.nets.ddad_shape import UNetShape, unet_shape
 from export.nets.ddad_unet import DenoisingUNet, sinusoid
 from export.nets.resnet import Resnet, ResnetShape, resnet_shape
 from export.program_bundle import TorchRunner, runner
-from tests.export.formula import picture, weights
 
 KEYS = Path(__file__).parent / "keys" / "ddad.json"
 SMALL = UNetShape(3, 32, (32, 64, 96, 128), 2, frozenset({0, 1, 2}), 2)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.upstream.formula import picture
 from edge.bundle import Declaration, DenoisingLoop, Limits, ResizeRule, Tiling, Tolerance, contract
 from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import BundleError, Cancelled
@@ -12,7 +13,6 @@ from edge.settings.engines import OnnxRuntimeSettings
 from edge.settings.judging import ScoreRule
 from export.nets.islands import float_image
 from export.program_bundle import OnnxRunner, TorchRunner, runner, write_program_bundle
-from tests.export.formula import picture
 
 SIDE = 16
 

@@ -63,7 +63,7 @@ def _families() -> Mapping[str, tuple[Checkpoint, Load]]:
 FAMILIES = _families()
 
 
-def _mutated(state: State, rng: random.Random) -> State:
+def mutated(state: State, rng: random.Random) -> State:
     changed = dict(state)
     # What counts batches is never used, whatever it says.
     name = rng.choice(sorted(name for name in changed if not name.endswith("num_batches_tracked")))
@@ -95,7 +95,7 @@ def test_a_changed_checkpoint_is_refused_in_words(family: str) -> None:
     assert isinstance(load(checkpoint), nn.Module)
     rng = random.Random(family)
     for number in range(MUTATIONS):
-        state = _mutated(dict(checkpoint.state), rng)
+        state = mutated(dict(checkpoint.state), rng)
         spoilt = {name for name, tensor in state.items() if checkpoint.state.get(name) is not tensor}
         with pytest.raises(LineclearError) as caught:
             load(Checkpoint(Path("changed.pt"), state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -154,7 +155,7 @@ def test_a_reference_that_was_made_enormous_is_refused(tmp_path: Path) -> None:
     with_card(path, bundle(tmp_path))
     with (load_recipe(path).folder / "reference.png").open("r+b") as file:
         file.truncate(1 << 40)  # sparse
-    assert "too large" in str(pytest.raises(RecipeError, load_recipe, path).value)
+    assert "too large" in refused(lambda: load_recipe(path), RecipeError)
     (path / "current").write_text("0001\n" + "x" * 10_000_000)
     refused(lambda: load_recipe(path), RecipeError)
 
@@ -214,7 +215,8 @@ def test_a_map_is_as_large_as_its_bytes_whatever_it_says() -> None:
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, data in members.items():
                 archive.writestr(name, data)
-        refused(lambda data=buffer.getvalue(): unpack_map(data, "x"), ArchiveError)
+        data = buffer.getvalue()
+        refused(lambda data=data: unpack_map(data, "x"), ArchiveError)
     at = sound.index(b"PK\x01\x02")
     for offset, value in ((8, 1), (8, 0x20), (10, 99), (6, 237)):
         damaged = bytearray(sound)
@@ -226,10 +228,8 @@ def test_a_map_is_as_large_as_its_bytes_whatever_it_says() -> None:
 
 
 def refused_or_read(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ArchiveError):
         unpack_map(data, "x")
-    except ArchiveError:
-        pass
 
 
 def test_a_camera_may_state_a_negative_increment() -> None:

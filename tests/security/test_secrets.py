@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 import pytest
 import yaml
 
-from edge.bundle.keys import make_key
+from edge.bundle.keys import SigningKey, make_key
 from edge.bundle.trust import sign
 from edge.recipe import load_recipe
 from edge.recipe.signing import version_digest
@@ -78,8 +78,6 @@ def station(folder: Path, port: int, metrics: int) -> Path:
     with_card(recipe, made)
     keys = [make_key(folder / "station.key", "station", frozenset(("bundle", "recipe")))]
     (folder / "trusted-keys").write_text("".join(f"{key.line()}\n" for key in keys))
-    from edge.bundle.keys import SigningKey
-
     loaded, key = load_recipe(recipe), SigningKey(folder / "station.key")
     sign("bundle", loaded.bundle.content_hash, loaded.bundle.path, key, "A. Meier")
     sign("recipe", version_digest(loaded.folder), loaded.folder, key, "A. Meier")
@@ -95,7 +93,13 @@ def station(folder: Path, port: int, metrics: int) -> Path:
         "trust": {"trusted_keys": "trusted-keys", "signing_key": "station.key"},
         "health": {"interval_s": 1, "prometheus_port": metrics},
         "archive": {"min_free_bytes": 0},
-        "views": {"front": {"recipe": str(recipe), "camera": {"kind": "simulated", "size_wh": [64, 48]}}},
+        "views": {
+            "front": {
+                "recipe": str(recipe),
+                "trigger": {"kind": "continuous", "interval_s": 0.5},
+                "camera": {"kind": "simulated", "size_wh": [64, 48]},
+            }
+        },
     }
     path = folder / "station.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -128,14 +132,14 @@ def run(tmp_path: Path) -> Iterator[tuple[Service, Listener, Path, int]]:
 
 def test_no_secret_comes_out_of_a_station(run: tuple[Service, Listener, Path, int]) -> None:
     running, listener, folder, metrics = run
-    running.until(lambda: any(b'"outcome"' in said for said in listener.heard))
+    running.until(lambda: any(b"/view/front/result" in said for said in listener.heard))
     topic = "lineclear/plant/pack/l1/s1"
     for signature in ("00" * 32, "x" * 64, COMMAND_KEY[:64]):
         body = {"client": "hmi", "request_id": signature[:8], "sent_at": "2026-11-22T00:00:00Z", "signature": signature}
         listener.publish(f"{topic}/cmd/reload", json.dumps({**body, "who": "a", "why": "b"}), 1)
     running.until(lambda: sum(b"/reply/hmi" in said for said in listener.heard) >= 3)
     running.until(lambda: any(b"/health" in said for said in listener.heard))
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:
         shown = answer.read()
     listed = told_by_processes(running.process.pid)
     key = (folder / "station.key").read_bytes().splitlines()[1]
@@ -155,7 +159,7 @@ def test_no_secret_comes_out_of_a_station(run: tuple[Service, Listener, Path, in
 
 def test_what_a_station_writes_is_not_for_everybody(run: tuple[Service, Listener, Path, int]) -> None:
     running, listener, folder, _ = run
-    running.until(lambda: any(b'"outcome"' in said for said in listener.heard))
+    running.until(lambda: any(b"/view/front/result" in said for said in listener.heard))
     shared = [path for path in (folder / "state").rglob("*") if path.stat().st_mode & 0o007]
     assert shared == []
     assert (folder / "state").stat().st_mode & 0o007 == 0

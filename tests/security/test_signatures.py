@@ -110,7 +110,7 @@ def test_a_mask_that_somebody_drew_on_the_disk_is_refused_in_plain_words(recipe:
     masks = load_recipe(recipe).folder / "masks.yaml"
     masks.write_text(masks.read_text().replace("0.5", "0.9"))
     load_recipe(recipe)  # sound, as far as hashes can tell
-    with pytest.raises(RecipeError, match="is signed by station .*but this is not what was signed: it was changed since"):
+    with pytest.raises(RecipeError, match=r"is signed by station .*but this is not what was signed: it was changed since"):
         load_recipe(recipe, trust=keys.trust())
 
 
@@ -123,7 +123,7 @@ def test_a_lost_file_is_refused(recipe: Path, keys: Keys) -> None:
 def test_unsigned_recipe_and_unsigned_bundle_are_refused(recipe: Path, keys: Keys) -> None:
     loaded = load_recipe(recipe)
     (loaded.bundle.path / SIGNATURES).unlink()
-    with pytest.raises(BundleError, match="is a bundle that nobody signed.*lineclear trust sign"):
+    with pytest.raises(BundleError, match=r"is a bundle that nobody signed.*lineclear trust sign"):
         load_recipe(recipe, trust=keys.trust())
     (loaded.folder / SIGNATURES).unlink()
     with pytest.raises(RecipeError, match="is a recipe that nobody signed"):
@@ -249,9 +249,17 @@ def test_a_list_that_cannot_be_used_refuses_recipes(recipe: Path, keys: Keys) ->
 
 
 @pytest.mark.parametrize(
-    "line", ["rsa AAAA bundle x", "ed25519 AAAA bundle x", "ed25519 {key} bundle", "ed25519 {key} all x", "ed25519 {key} x bundle",
-             "{key}", "ed25519 {key} bundle,recipe,root me"]
-)  # fmt: skip
+    "line",
+    [
+        "rsa AAAA bundle x",
+        "ed25519 AAAA bundle x",
+        "ed25519 {key} bundle",
+        "ed25519 {key} all x",
+        "ed25519 {key} x bundle",
+        "{key}",
+        "ed25519 {key} bundle,recipe,root me",
+    ],
+)
 def test_a_line_that_is_no_key_is_named(keys: Keys, line: str) -> None:
     key = keys.lines["station"].split()[1]
     keys.trusted.write_text(f"{keys.lines['integrator']}\n{line.format(key=key)}\n")

@@ -26,19 +26,36 @@ MODULES = {
 }
 CALLS = {"eval", "exec", "compile", "__import__"}
 ATTRIBUTES = {
-    "os.system", "os.popen", "os.tempnam", "tempfile.mktemp", "subprocess.getoutput", "subprocess.getstatusoutput",
-    "ssl._create_unverified_context", "ssl.create_default_context", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "yaml.unsafe_load_all",
-    "torch.load", "numpy.loads", "cv2.imread", "cv2.imreadmulti", "onnx.load_model",
-}  # fmt: skip
+    "os.system",
+    "os.popen",
+    "os.tempnam",
+    "tempfile.mktemp",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+    "ssl._create_unverified_context",
+    "ssl.create_default_context",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "yaml.load_all",
+    "yaml.unsafe_load_all",
+    "torch.load",
+    "numpy.loads",
+    "cv2.imread",
+    "cv2.imreadmulti",
+    "onnx.load_model",
+}
 # Its own reader of checkpoints: an interpreter in Python that knows a dozen harmless words, attacked in tests/export.
 PICKLE = {"export/unpickling.py"}
 # The safe loader, made stricter.
 YAML = {"edge/schema.py"}
 # Where pixels are decoded: each proves the header first.
 DECODERS = {
-    "edge/cameras/images.py", "edge/bundle/image.py", "edge/batch_report/pictures.py", "calibration/labels/pictures.py",
+    "edge/cameras/images.py",
+    "edge/bundle/image.py",
+    "edge/batch_report/pictures.py",
+    "calibration/labels/pictures.py",
     "edge/publishers/images.py",  # pictures that this station drew itself
-}  # fmt: skip
+}
 
 
 def dotted(node: ast.expr) -> str:
@@ -97,11 +114,26 @@ def test_nothing_in_the_sources_runs_what_a_file_says(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import pickle", "def f():\n    from pickle import loads", "import importlib\nimportlib.import_module('marshal')", "eval('1')",
-     "import yaml\nyaml.load(x, Loader=y)", "np.load(x)", "np.load(x, allow_pickle=True)", "subprocess.run('ls', shell=True)",
-     "ssl.create_default_context()", "context.verify_mode = ssl.CERT_NONE", "cv2.imread('a')", "cv2.imdecode(a, 1)", "torch.load(x)",
-     "client.tls_insecure_set(True)", "archive.extractall('x')", "os.chmod('x', 0o666)", "os.open('x', 2, 0o777)"],
-)  # fmt: skip
+    [
+        "import pickle",
+        "def f():\n    from pickle import loads",
+        "import importlib\nimportlib.import_module('marshal')",
+        "eval('1')",
+        "import yaml\nyaml.load(x, Loader=y)",
+        "np.load(x)",
+        "np.load(x, allow_pickle=True)",
+        "subprocess.run('ls', shell=True)",
+        "ssl.create_default_context()",
+        "context.verify_mode = ssl.CERT_NONE",
+        "cv2.imread('a')",
+        "cv2.imdecode(a, 1)",
+        "torch.load(x)",
+        "client.tls_insecure_set(True)",
+        "archive.extractall('x')",
+        "os.chmod('x', 0o666)",
+        "os.open('x', 2, 0o777)",
+    ],
+)
 def test_the_test_sees_it(source: str) -> None:
     assert faults(source, "edge/x.py")
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.commands.drift import STATUS, describe, document
+from calibration.commands.drift import STATUS
 from calibration.drift import DriftSettings, Reading, Readings, compare, holm, judge_drift, trend
+from calibration.drift.telling import describe, document
 from edge.recipe import Hashes
 from tests.recipe.builders import card as make_card
 from tests.recipe.builders import figures

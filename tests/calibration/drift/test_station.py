@@ -10,7 +10,8 @@ import yaml
 from calibration.commands import drift as command
 from calibration.drift import DriftSettings, Span
 from calibration.drift.outcome import checkup_of
-from calibration.drift.station import ViewDrift, look_at_station
+from calibration.drift.station import look_at_station
+from calibration.drift.viewing import ViewDrift
 from edge.changeover import ProductFile
 from edge.checkup import CheckupOutcome, read_checkup
 from edge.config import load_config
