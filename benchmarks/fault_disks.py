@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from benchmarks.fault_rig import LeftOut
+from benchmarks.fault_rig import Failed, LeftOut
 
 _STEP = 64 * 1024
+_CLOSED_S = 60.0
 
 
 @contextmanager
@@ -81,8 +83,12 @@ class Ext4:
         trigger.write_text("1")
 
     def mend(self) -> None:
-        """As a technician: checked, and mounted again."""
-        self._run("umount", "-l", str(self.folder))
+        """As a technician: checked, and mounted again, once nobody has a file open on it."""
+        end_s = time.monotonic() + _CLOSED_S
+        while subprocess.run(["umount", str(self.folder)], check=False, capture_output=True).returncode:
+            if time.monotonic() > end_s:
+                raise Failed(f"{self.folder} is still held {_CLOSED_S:g} s after it failed")
+            time.sleep(0.1)
         subprocess.run(["e2fsck", "-fy", str(self._file)], check=False, capture_output=True)
         self._mount()
 

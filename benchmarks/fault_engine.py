@@ -58,9 +58,7 @@ def hanging(folder: Path) -> Row:
     """A call that never returns: the station ends itself, and systemd starts another."""
     with rig(folder, **_changes(folder, "hang", [FIRST])) as (station, _):
         at = station.last()
-        station.until(
-            lambda: len(station.seen(at)) and station.running.status.startswith("ending"), "that it ends itself", LONG_S
-        )
+        station.until(lambda: station.outcome(at, "engine_fault"), "that what waits is answered", LONG_S)
         waited = max(one.frame_at for one in station.seen(at) if one.frame_at is not None and one.outcome == "FAIL")
         said = next(one for one in station.seen(at) if one.code == "engine_fault")
         assert said.frame_at is not None

@@ -11,7 +11,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.fault_rig import CONFIGS, PERIOD_S, RECORDED, Failed, Mes, Rig, Row, lives, write_config
+from benchmarks.fault_rig import CONFIGS, RECORDED, Failed, Mes, Rig, Row, lives, write_config
 from benchmarks.station import Broker
 from edge.cameras.simulated import write_control
 from edge.publishers.mqtt import OUTBOX_FILE
@@ -20,6 +20,8 @@ from tests.supervision.systemd import service
 
 SEED = 6
 LONGEST_S, READY_S = 3.0, 60.0
+IN_HAND = 4
+"""Triggers that have no verdict yet when a station dies: one being grabbed, two waiting, one being judged."""
 
 
 def killed(folder: Path, times: int, longest_s: float = LONGEST_S) -> Row:
@@ -61,12 +63,12 @@ def killed(folder: Path, times: int, longest_s: float = LONGEST_S) -> Row:
         found = rig.seen()
         on_disk = {one.result_id for one in found}
         rig_lost = len(said - on_disk) + len(on_disk - mes.results.keys())
-    gaps = sum(1 + max(life, key=lambda one: one.trigger).trigger - min(one.trigger for one in life) - len(life)
-               for life in lives(found))  # fmt: skip
-    note = f"{ready} of the lives were ready; {time.monotonic() - began_s:.0f} s; one trigger in {PERIOD_S:g} s"
+    missing = [max(one.trigger for one in life) - min(one.trigger for one in life) + 1 - len(life) for life in lives(found)]
+    gaps = sum(max(0, each - IN_HAND) for each in missing)
+    note = f"{ready} lives were ready, {sum(missing)} triggers in hand at the end of one; {time.monotonic() - began_s:.0f} s"
     does = "the outbox, the archive and the audit log are sound after each; the next life goes on"
-    return Row(f"SIGKILL of the station at {times} random moments", does, None, recover_s, len(found) + gaps, len(found), 0,
-               rig_lost + gaps, 0, {}, note)  # fmt: skip
+    fault, triggers = f"SIGKILL of the station at {times} random moments", len(found) + sum(missing)
+    return Row(fault, does, None, recover_s, triggers, len(found), 0, rig_lost + gaps, 0, {}, note)
 
 
 def _check_database(path: Path) -> None:

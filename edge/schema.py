@@ -74,11 +74,13 @@ _SafeLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:tru
 
 
 def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
-    """The file as UTF-8 text; ConfigError if it is absent, too large or not text."""
+    """The file as UTF-8 text; ConfigError if it is absent, no plain file, too large or not text."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_unblocked) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError("is no plain file", where=str(path), remedy="name the file")
             data = read_bounded(file, max_bytes)
-        if len(data) > max_bytes:
+        if data is None:
             raise ConfigError("is too large", where=str(path), remedy=f"at most {max_bytes} bytes")
         return data.decode("utf-8")
     except FileNotFoundError:
@@ -89,11 +91,12 @@ def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
         raise ConfigError(f"cannot be read ({error})", where=str(path), remedy="must be a readable UTF-8 text file") from None
 
 
-def read_bounded(file: BinaryIO, max_bytes: int) -> bytes:
-    """All of an open file, or one byte more than max_bytes. Memory is taken for what is there, not for what might be."""
+def read_bounded(file: BinaryIO, max_bytes: int) -> bytes | None:
+    """All of an open file, None if that is more than max_bytes. Memory is taken for what is there, not for what might be."""
     status = os.fstat(file.fileno())
     size = status.st_size if stat.S_ISREG(status.st_mode) else max_bytes
-    return file.read(min(size, max_bytes) + 1)
+    data = file.read(size + 1) if size <= max_bytes else None
+    return data if data is not None and len(data) <= max_bytes else None
 
 
 def read_secret(path: Path, key: str, max_bytes: int = MAX_SECRET_BYTES) -> str:
@@ -110,7 +113,7 @@ def read_secret(path: Path, key: str, max_bytes: int = MAX_SECRET_BYTES) -> str:
         raise ConfigError("file not found", where=str(path), remedy="check the path") from None
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=str(path), remedy="check the path") from None
-    if len(data) > max_bytes:
+    if data is None:
         raise ConfigError("is too large", where=str(path), remedy=f"at most {max_bytes} bytes")
     try:
         return data.decode("utf-8")

@@ -125,7 +125,7 @@ class ArchiveReader:
                 data = read_bounded(file, entry.size_bytes[role])
         except OSError as error:
             raise ArchiveError(f"cannot be read ({error.strerror})", where=str(path), remedy=_VERIFY) from None
-        if hashlib.sha256(data).hexdigest() != entry.sha256[role]:
+        if data is None or hashlib.sha256(data).hexdigest() != entry.sha256[role]:
             raise ArchiveError("is not as it was written", where=str(path), remedy=_VERIFY)
         return data
 

@@ -14,7 +14,7 @@ from types import FrameType
 
 from edge.app import assemble
 from edge.config import StationConfig, load_config
-from edge.errors import ConfigError, LineclearError
+from edge.errors import ConfigError, EngineFault, LineclearError
 from edge.safe_mode import ConfigWatch, LastGood, Proving
 from edge.supervision import Bomb, Notifier, Pulses, Restarts, Supervisor
 from edge.watching import Watching
@@ -40,7 +40,7 @@ def run(config_path: Path) -> int:
             try:
                 config = load_config(config_path)
                 _run(config, config_path, notifier, restarts, stop, kept)
-            except ConfigError as error:
+            except (ConfigError, EngineFault) as error:
                 config, why = _fallen_back(config_path, kept, error)
                 _run(config, config_path, notifier, restarts, stop, None, why)
         except LineclearError as error:
@@ -59,21 +59,27 @@ def _pause(pause_s: float, notifier: Notifier, stop: threading.Event) -> None:
         stop.wait(pause_s)
 
 
-def _fallen_back(path: Path, last_good: LastGood, error: ConfigError) -> tuple[StationConfig, str]:
-    """The last good config, and why it is needed. ConfigError with all problems: there is none, or it is no other."""
+def _fallen_back(path: Path, last_good: LastGood, error: ConfigError | EngineFault) -> tuple[StationConfig, str]:
+    """The last good config, and why it is needed. The same error, or ConfigError with all problems: there is none, or it is
+    no other.
+    """
+    problems = error.problems if isinstance(error, ConfigError) else (str(error),)
     try:
         kept = last_good.load()
     except ConfigError as nothing:
         what = str(nothing) if last_good.path.exists() else f"none was kept in {last_good.path}"
-        problems = (*error.problems, f"there is no last good config to run in safe mode: {what}")
+        problems = (*problems, f"there is no last good config to run in safe mode: {what}")
         raise ConfigError(error.message, where=error.where, remedy=error.remedy, problems=problems) from None
-    if _loaded(path) == kept.config:
+    meant = _loaded(path)
+    if meant == kept.config:
         raise error
-    for problem in error.problems:
+    for problem in problems:
         log.error("config_refused problem=%r", problem)
-    more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if meant is not None and meant.station != kept.config.station:
+        more += f"; it speaks as {kept.config.station.topic}, not as {meant.station.topic}"
     why = (
-        f"{error.problems[0]}{more}: nothing is judged; mend the file and restart the station, which runs with what it had "
+        f"{problems[0]}{more}: nothing is judged; mend the file and restart the station, which runs with what it had "
         f"on {kept.saved_at}"
     )
     log.error("safe_mode why=%r", why)

@@ -206,7 +206,9 @@ class JudgeDesk:
     def _finish(self, ticket: Ticket, judgement: Judgement, frame: Frame | None, judged: Judged | None) -> None:
         if not ticket.claim():
             return
-        now = self._now()
+        now, blocked = self._now(), self._seats[ticket.view].blocked
+        if blocked is not None and blocked.reason is not None and blocked.reason.code is ReasonCode.SAFE_MODE:
+            judgement = blocked  # whatever else is wrong: nothing of this station counts
         if now < EARLIEST_SANE:
             detail = f"the station's clock says {now:%Y-%m-%d}: set it (timedatectl), then ask again"
             judgement = undecided(ReasonCode.CLOCK, detail)

@@ -9,7 +9,8 @@ from edge.cameras.base import Camera
 from edge.engines.base import Engine
 from edge.pipeline import ViewPipeline
 from edge.settings.triggers import TriggerSettings
-from edge.types import Judgement, Origin
+from edge.types import Judgement, Origin, ReasonCode
+from edge.verdict import undecided
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,9 @@ class Seating:
 
     @property
     def why_not(self) -> Judgement | None:
-        """Why nothing of this view can be decided: its recipe or engine, or a card that is missing or stale."""
+        """Why nothing of this view can be decided: its recipe or engine, a card that is missing or stale, or no judge."""
+        if self.blocked is None and self.pipeline is None and self.make_pipeline is not None:
+            return undecided(ReasonCode.INTERNAL, "its engine is not open: the judge is starting, or failed: see the log")
         return self.blocked or (self.pipeline.blocked if self.pipeline is not None else None)
 
     @property

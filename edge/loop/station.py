@@ -156,14 +156,14 @@ class Station:
         try:
             self._switching.open(pulse)
             self._engines_ready.set()
-            try:
-                while not self._stop_judging.is_set():
-                    if not self._desk.judge_one(0.2):
-                        self._switching.keep_warm()
-            except BaseException:
-                self._desk.clear(ReasonCode.INTERNAL, "the judge failed: see the log")
-                raise
+            while not self._stop_judging.is_set():
+                if not self._desk.judge_one(0.2):
+                    self._switching.keep_warm()
             self._desk.stop()
+        except BaseException:
+            self._switching.unseat()
+            self._desk.clear(ReasonCode.INTERNAL, "the judge failed: see the log")
+            raise
         finally:
             self._switching.close()
 

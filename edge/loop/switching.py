@@ -52,6 +52,11 @@ class Switching:
         for view in self._views.values():
             view.seating = self._seated(view.name, view.seating, self._engines)
 
+    def unseat(self) -> None:
+        """The judge failed: what was opened is closed with it, and no view is ready until it is open again."""
+        for view in self._views.values():
+            view.seating = replace(view.seating, pipeline=None)
+
     def close(self) -> None:
         """Close every engine."""
         self._room.close()

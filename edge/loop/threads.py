@@ -15,6 +15,8 @@ __all__ = ["ENGINE", "Pulse", "Pulses", "Threads"]
 log = logging.getLogger(__name__)
 
 RESTART_PAUSE_S = 1.0
+FUTILE_STARTS = 5
+"""Lives in a row that ended before their work began: another one in this process will not do better."""
 
 
 class Threads:
@@ -44,15 +46,24 @@ class Threads:
 
     def _supervise(self, name: str, body: Callable[[Pulse], None], stop: threading.Event) -> None:
         """The one place that catches everything: a thread that fails comes back, and says so."""
+        futile, since_s = 0, 0.0
         while True:
+            pulse = self._pulses.pulse(name)
             try:
-                body(self._pulses.pulse(name))
+                body(pulse)
                 self._pulses.forget(name)
                 return
             except Exception:
                 log.exception("thread_failed name=%s", name)
                 self._health.event("", f"thread_failed_{name}")
+                since_s = since_s if futile else time.monotonic()
+                futile = 0 if pulse.has_worked else futile + 1
                 self._on_failure()
+            if futile == FUTILE_STARTS:
+                # Each new life has a new pulse: without this a thread that never works would never be late.
+                began_s, what = since_s, "it fails whenever it starts, see the log"
+                self._pulses.probe(f"{name}-start", lambda began_s=began_s: time.monotonic() - began_s, 0.0, what)
             if stop.wait(RESTART_PAUSE_S):
                 self._pulses.forget(name)
+                self._pulses.forget(f"{name}-start")
                 return

@@ -96,7 +96,7 @@ def read_frame(folder: Path, frame: ChallengeFrame, decoded: Mapping[str, ImageU
             data = read_bounded(file, MAX_FRAME_BYTES)
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=str(path), remedy=_AGAIN) from None
-    if len(data) > MAX_FRAME_BYTES:
+    if data is None:
         raise RecipeError("is too large", where=str(path), remedy=f"at most {MAX_FRAME_BYTES} bytes")
     if hashlib.sha256(data).hexdigest() != frame.sha256:
         raise RecipeError("is not the frame that was put there", where=str(path), remedy=_AGAIN)

@@ -185,7 +185,7 @@ def _reference(path: Path, document: RecipeFile) -> ImageU8:
             data = read_bounded(file, MAX_REFERENCE_BYTES)
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=str(path), remedy=_RESTORE) from None
-    if len(data) > MAX_REFERENCE_BYTES:
+    if data is None:
         raise RecipeError("is too large", where=str(path), remedy=f"at most {MAX_REFERENCE_BYTES} bytes")
     if hashlib.sha256(data).hexdigest() != document.reference_sha256:
         raise RecipeError("is not the image that this version was saved with", where=str(path), remedy=_RESTORE)

@@ -21,6 +21,7 @@ from edge.schema import read_json, validate
 SCHEMA: Final = "lineclear/last-good/1"
 SUFFIX: Final = ".last-good"
 _READERS: Final = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
+_OTHER_WRITERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,26 @@ class LastGood:
         return True
 
     def load(self) -> Kept:
-        """What is kept. ConfigError: nothing is, it was damaged, or this software does not know it."""
+        """What is kept. ConfigError: nothing is, it was damaged, others may have written it, or this software does not know it.
+
+        Its hash shows damage, not intent: who could write it could have the station send its password to another broker.
+        """
+        self._refuse_foreign()
         body: Any = read_json(self.path)
         if not isinstance(body, dict) or body.get("schema") != SCHEMA or body.get("sha256") != _hash(body.get("config")):
             remedy = "mend the station's config: the station keeps it again once it ran well"
             raise ConfigError("is damaged or was written by hand", where=str(self.path), remedy=remedy)
         return Kept(validate(StationConfig, body["config"], str(self.path)), str(body.get("savedAt", "")))
+
+    def _refuse_foreign(self) -> None:
+        """Root, who runs this and whose folder it is may have written it, nobody else."""
+        try:
+            found, owner = self.path.lstat(), self.path.parent.stat().st_uid
+        except OSError:
+            return  # reading it says why
+        if stat.S_ISLNK(found.st_mode) or found.st_mode & _OTHER_WRITERS or found.st_uid not in (0, os.geteuid(), owner):
+            remedy = "mend the station's config, and remove this file: the station keeps it again once it ran well"
+            raise ConfigError("is a link, or others than the station's user could write it", where=str(self.path), remedy=remedy)
 
     def _replace(self, text: str) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from contextlib import suppress
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +13,14 @@ from pathlib import Path
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError
 from edge.safe_mode.last_good import LastGood
+from edge.schema import read_text
 
 log = logging.getLogger(__name__)
 
 PROVEN_S = 5.0
 LOOK_EVERY_S = 2.0
+MAX_LOOKED_BYTES = 131_072
+"""Parsing more would hold up the running station for seconds; 64 views with every key are half of it."""
 
 
 class Proving:
@@ -78,9 +82,10 @@ class ConfigWatch:
         return self._alarm
 
     def _difference(self) -> str | None:
-        if _hash(self._path) == self._hash:
+        if self._hash and _hash(self._path) == self._hash:
             return None
         try:
+            read_text(self._path, MAX_LOOKED_BYTES)
             load_config(self._path)
         except ConfigError as error:
             what = "was changed and cannot be used: mend it before the next start, which would be in safe mode"
@@ -97,7 +102,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+    """Of the text; "" for what no config can be: nothing, a pipe, a folder, gigabytes."""
+    with suppress(ConfigError):
+        return hashlib.sha256(read_text(path).encode()).hexdigest()
+    return ""

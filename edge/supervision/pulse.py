@@ -66,9 +66,15 @@ class Pulse:
         self._clock = clock
         self._on_step = on_step
         self._steps: tuple[Step, ...] = (Step("no sign of progress", limit_s, clock()),)
+        self.has_worked = False
+        """True once it beat: what it does first (opening a camera, engines) is behind it."""
 
     def beat(self) -> None:
         """Work gets done."""
+        self.has_worked = True
+        self._renew()
+
+    def _renew(self) -> None:
         *outer, last = self._steps
         self._steps = (*outer, replace(last, since_s=self._clock()))
 
@@ -82,7 +88,7 @@ class Pulse:
             yield
         finally:
             self._steps = self._steps[:-1]
-            self.beat()
+            self._renew()
             self._on_step(step, False)
 
     @property

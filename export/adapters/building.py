@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from export.checkpoint import Checkpoint, fill
 Built = TypeVar("Built", bound=nn.Module)
 _LEAST_BYTES = 2  # per number: float16
 _SLACK = 1 << 20
+_REMEDY = "look what it is: lineclear-export inspect FILE"
 
 
 def built(make: Callable[[], Built], checkpoint: Checkpoint, *, unused: Sequence[str] = ()) -> Built:
@@ -23,22 +25,31 @@ def built(make: Callable[[], Built], checkpoint: Checkpoint, *, unused: Sequence
     BundleError: that, or tensors that do not fit.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            # torch remarks on tensors without elements; they are refused below.
+            warnings.simplefilter("ignore")
             network = make()
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
         said = " ".join(str(error).split())[:160]
         raise BundleError(
             f"states a network that cannot be ({said})",
             where=str(checkpoint.path),
-            remedy="look what it is: lineclear-export inspect FILE",
+            remedy=_REMEDY,
         ) from None
-    wanted = sum(tensor.numel() for tensor in network.state_dict().values())
+    sizes = [tensor.numel() for tensor in network.state_dict().values()]
+    if 0 in sizes:
+        raise BundleError(
+            "states a network that cannot be (one of its layers has no width)",
+            where=str(checkpoint.path),
+            remedy=_REMEDY,
+        )
+    wanted = sum(sizes)
     storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in checkpoint.state.values()}
     if wanted * _LEAST_BYTES > sum(storages.values()) + _SLACK:
         raise BundleError(
             f"states a network of {wanted} numbers and does not hold them",
             where=str(checkpoint.path),
-            remedy="look what it is: lineclear-export inspect FILE",
+            remedy=_REMEDY,
         )
     network = network.to_empty(device="cpu")
     fill(network, checkpoint, unused=unused)
@@ -52,6 +63,4 @@ def shapes_of(checkpoint: Checkpoint) -> Mapping[str, tuple[int, ...]]:
 
 def not_this(what: str, checkpoint: Checkpoint) -> BundleError:
     """The error for a file of another family."""
-    return BundleError(
-        f"is no checkpoint of {what}", where=str(checkpoint.path), remedy="look what it is: lineclear-export inspect FILE"
-    )
+    return BundleError(f"is no checkpoint of {what}", where=str(checkpoint.path), remedy=_REMEDY)

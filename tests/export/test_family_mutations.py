@@ -105,7 +105,7 @@ def test_draem_takes_no_memory_for_a_width_that_the_file_does_not_hold(
 ) -> None:
     state = torch.load(files["draem"], weights_only=True)
     state["encoder.block1.0.weight"] = torch.zeros(width, 3, 3, 3)
-    with pytest.raises(BundleError, match="does not hold them|cannot be|do not fit"):
+    with pytest.raises(BundleError, match=r"does not hold them|cannot be|do not fit"):
         load_draem(_saved("draem", state, tmp_path / "wide.pt"), files["draem second"])
 
 
@@ -166,6 +166,6 @@ def test_no_card_trips_over_any_shapes(stored: tuple[str, str], data: st.DataObj
         else:
             shapes[name] = tuple(data.draw(st.lists(side, max_size=5)))
     for found in recognise(shapes):
-        assert found.family.split()[0].rstrip("s") in FAMILIES
+        assert found.family in ("ddads", "draem of anomalib", *FAMILIES)
         assert found.facts
         assert "FILE" in found.command or "not usable" in found.command

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.loop import CallLimits
+from edge.loop import CallLimits, view_state
 from edge.loop.calling import Patience
 from edge.publishers.base import RecordKind
 from edge.publishers.memory import MemoryPublisher
@@ -132,3 +132,50 @@ def test_the_limit_of_a_call_is_learnt_or_fixed(
     for call_s in calls_s:
         patience.took(call_s)
     assert patience.limit_s == limit_s
+
+
+def test_a_judge_that_never_gets_to_work_is_no_ready_station_and_ends_it(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.loop import threads
+    from edge.loop.switching import Switching
+
+    def fail(*_: object) -> None:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(Switching, "open", fail)
+    monkeypatch.setattr(threads, "RESTART_PAUSE_S", 0.01)
+    pulses = Pulses(limit_s=60)
+    with make_station({"front": recipe}, {"front": ScriptedCamera("front", [CLEAN])}, pulses=pulses) as station:
+        (answer,) = station.ask("front", 1, 60, None)
+        wait_until(lambda: bool(pulses.late()))
+        (late,) = pulses.late()
+        state = view_state(station.views["front"])
+        verdict = answer.result(20)
+    assert (late.name, late.is_fatal) == ("judge-start", True)
+    assert not state.ready
+    assert "its engine is not open" in state.reason
+    assert verdict.reason is not None
+    assert verdict.reason.code is ReasonCode.INTERNAL
+    assert pulses.late() == ()
+
+
+def test_a_judge_that_worked_and_failed_comes_back(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge.loop import threads
+    from edge.pipeline import ViewPipeline
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    pulses = Pulses(limit_s=60)
+    with make_station({"front": recipe}, {"front": ScriptedCamera("front", [CLEAN] * 8)}, pulses=pulses) as station:
+        with monkeypatch.context() as patch:
+            patch.setattr(ViewPipeline, "judge", fail)
+            patch.setattr(threads, "RESTART_PAUSE_S", 0.01)
+            for _ in range(threads.FUTILE_STARTS + 2):
+                reason = station.ask("front", 1, 60, None)[0].result(20).reason
+                assert reason is not None
+                assert reason.code is ReasonCode.INTERNAL
+        assert pulses.late() == ()
+        wait_until(lambda: view_state(station.views["front"]).ready)
+        assert station.ask("front", 1, 60, None)[0].result(20).reason is None

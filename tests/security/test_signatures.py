@@ -217,7 +217,7 @@ def test_without_a_key_of_its_own_nothing_is_changed(recipe: Path, keys: Keys) -
     loaded = load_recipe(recipe, trust=keys.trust(None))
     with pytest.raises(ConfigError, match="no key to sign a change with"):
         save(recipe, content(loaded.bundle), trust=loaded.trust)
-    with pytest.raises(ConfigError, match="stranger.pub to trusted_keys, for `recipe`"):
+    with pytest.raises(ConfigError, match=r"stranger\.pub to trusted_keys, for `recipe`"):
         save(recipe, content(loaded.bundle), trust=keys.trust("stranger"))
     assert tree(recipe) == before
 
