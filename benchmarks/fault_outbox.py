@@ -71,9 +71,11 @@ def corrupt(folder: Path) -> Row:
         station.until(lambda: station.waiting() == 0, "an empty outbox")
         kept = len(station.seen())
         path = station.state / OUTBOX_FILE
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(bytes(max(4096, path.stat().st_size - 4096)))
+        with closing(sqlite3.connect(path, timeout=30)) as file:  # else all of it may still be in the write-ahead log
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with path.open("r+b") as raw:
+            raw.seek(4096)
+            raw.write(bytes(max(4096, path.stat().st_size - 4096)))
         at_s = time.monotonic()
         station.until(lambda: _refused(station) or time.monotonic() - at_s > HELD_S, "that it notices")
         detect_s = time.monotonic() - at_s if _refused(station) else None

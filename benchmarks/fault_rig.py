@@ -334,16 +334,14 @@ def _missing(found: list[Seen], everything: list[Seen], skipped: set[int]) -> se
 
 def lives(found: list[Seen]) -> Iterator[list[Seen]]:
     """Numbers begin again with each start of the station; what waited for an engine that hangs may come long after the next."""
-    life: list[Seen] = []
-    highest = 0
+    life: dict[int, Seen] = {}
     for one in found:
-        if life and one.trigger <= OUT_OF_ORDER < highest - one.trigger:
-            yield life
-            life, highest = [], 0
-        life.append(one)
-        highest = max(highest, one.trigger)
+        if one.trigger in life or (life and one.trigger <= OUT_OF_ORDER < max(life) - one.trigger):
+            yield list(life.values())
+            life = {}
+        life[one.trigger] = one
     if life:
-        yield life
+        yield list(life.values())
 
 
 def _seen(seq: int, text: str) -> Seen:

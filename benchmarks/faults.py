@@ -5,7 +5,7 @@
 A whole station each time: `lineclear run` under a stand-in for systemd, simulated camera, ONNX Runtime, a real Mosquitto, an
 MES with a session. A leaflet lies in the scene from before the fault until after it: a PASS is a wrong PASS. Prints the table
 of docs/reliability.md. Exits 1 if a verdict was lost, a PASS was wrong, or the station did not do what it must within the time.
-Some faults need root (a network of its own, small disks) or libfaketime (apt-get install faketime): what is left out is named.
+Some faults need root (a network of its own, small disks, a cgroup) or a C compiler (another time): what is left out is named.
 """
 
 from __future__ import annotations

@@ -310,7 +310,7 @@ def _checkpoint(path: Path) -> None:
 def _tensors(path: Path) -> None:
     from export.checkpoint import load_checkpoint
 
-    load_checkpoint(path)
+    load_checkpoint(path, inner="state_dict")
 
 
 def _signatures(folder: Path) -> Run:

@@ -24,6 +24,7 @@ EXIT_STATUS = """\
 exit status:
   0  done; a bundle that was written was opened again and verified
   1  parity: the engine does not compute what the bundle says
+  2  parity: equal as far as it could be run here
   3  bad use or bad input; one line on standard error says what, where, and what to do
 """
 

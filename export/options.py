@@ -7,14 +7,17 @@ import hashlib
 import importlib.metadata
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle, Training
+    from edge.schema import Closed
 
+ModelT = TypeVar("ModelT", bound="Closed")
 LARGEST_SIDE = 4096
 
 
@@ -63,6 +66,21 @@ def size_of(
             f"{shown!r} is no usable size", where=where, remedy=f"write WIDTHxHEIGHT, each {least} to {most}{steps}"
         )
     return sides
+
+
+def validated(kind: type[ModelT], fields: Mapping[str, object], options: Mapping[str, str]) -> ModelT:
+    """The settings of a family. ConfigError says which option is wrong: `options` by field, else --field."""
+    from edge.schema import validate
+
+    try:
+        return validate(kind, dict(fields), "")
+    except ConfigError as error:
+        problems = []
+        for problem in error.problems:
+            field, _, said = problem.removeprefix(": ").partition(": ")
+            problems.append(f"{options.get(field, '--' + field.replace('_', '-'))}: {said}")
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConfigError(problems[0] + more, problems=tuple(problems)) from None
 
 
 def created_by() -> str:

@@ -5,7 +5,7 @@ exit status:
   0    success; `check`: CLEAR
   1    `check`: NOT_CLEAR; `doctor`: something FAILs; `demo`: a clearance was not as expected; `challenge`: not as expected;
        `archive`, `audit`: something is gone or was changed
-  2    `check`: UNDECIDED
+  2    `check`: UNDECIDED; `doctor --gpu`: there is no GPU here, or nothing to try
   3    bad use or bad input: arguments, config, recipe, bundle; standard error says what, where, and what to do
   4    `run`: a part hung; what waited was answered, and whoever started it starts it again
   130  interrupted (Ctrl-C, SIGTERM); `run`: 0

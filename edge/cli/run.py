@@ -106,7 +106,7 @@ def _run(
     if stop.is_set():
         return
     supervisor = Supervisor(Pulses(config.supervision.thread_s), notifier, Bomb())
-    supervisor.ready = restarts.succeeded
+    supervisor.lasting = restarts.succeeded
     watching = Watching(
         supervisor,
         safe_mode=safe_mode,
@@ -126,15 +126,34 @@ def _run(
 
 @contextmanager
 def _signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT ask the station to stop."""
+    """SIGTERM and SIGINT ask the station to stop.
 
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        log.info("stopping signal=%s", signal.Signals(number).name)
-        stop.set()
+    The kernel may hand a signal to any thread, while Python runs its handlers in the main thread alone, and only once that
+    wakes up: one that waits would not hear it. So the byte that the interpreter writes for each signal is what counts.
+    """
+    asked, told = os.pipe()
+    os.set_blocking(told, False)
 
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    def listen() -> None:
+        while number := os.read(asked, 1):
+            if number[0] in before:
+                log.info("stopping signal=%s", signal.Signals(number[0]).name)
+                stop.set()
+
+    before = {int(number): signal.signal(number, _leave_it) for number in (signal.SIGTERM, signal.SIGINT)}
+    woken_before = signal.set_wakeup_fd(told)
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(woken_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(told)
+        listener.join()
+        os.close(asked)
+
+
+def _leave_it(_number: int, _frame: FrameType | None) -> None:
+    """The listener does it: a handler may run while its thread holds the very lock that stopping needs."""

@@ -60,10 +60,12 @@ class Threads:
                 futile = 0 if pulse.has_worked else futile + 1
                 self._on_failure()
             if futile == FUTILE_STARTS:
-                # Each new life has a new pulse: without this a thread that never works would never be late.
-                began_s, what = since_s, "it fails whenever it starts, see the log"
-                self._pulses.probe(f"{name}-start", lambda began_s=began_s: time.monotonic() - began_s, 0.0, what)
+                self._give_up(name, since_s)
             if stop.wait(RESTART_PAUSE_S):
                 self._pulses.forget(name)
                 self._pulses.forget(f"{name}-start")
                 return
+
+    def _give_up(self, name: str, since_s: float) -> None:
+        """Each new life has a new pulse: without this a thread that never gets to work would never be late."""
+        self._pulses.probe(f"{name}-start", lambda: time.monotonic() - since_s, 0.0, "it fails whenever it starts, see the log")

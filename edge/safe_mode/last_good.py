@@ -86,7 +86,9 @@ class LastGood:
             return  # reading it says why
         if stat.S_ISLNK(found.st_mode) or found.st_mode & _OTHER_WRITERS or found.st_uid not in (0, os.geteuid(), owner):
             remedy = "mend the station's config, and remove this file: the station keeps it again once it ran well"
-            raise ConfigError("is a link, or others than the station's user could write it", where=str(self.path), remedy=remedy)
+            raise ConfigError(
+                "is a link, or others than the station's user could write it", where=str(self.path), remedy=remedy
+            )
 
     def _replace(self, text: str) -> None:
         try:

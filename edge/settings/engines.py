@@ -28,8 +28,8 @@ class OnnxRuntimeSettings(Closed):
 class SimulatedFault(Closed):
     """One way in which the simulated engine fails, and when.
 
-    raise: EngineFault. nan, infinite: such a score in the map. zeros: nothing but 0. wrong_shape, wrong_dtype, missing_output: outputs that
-    break the graph contract. slow: the answer comes duration_s late. hang: it never comes.
+    raise: EngineFault. nan, infinite: such a score in the map. zeros: nothing but 0. wrong_shape, wrong_dtype, missing_output:
+    outputs that break the graph contract. slow: the answer comes duration_s late. hang: it never comes.
     seize: nor does the library let go of the interpreter, so that no thread runs any more. A call fails if its number (from 0)
     is in `at`, or is a multiple of `every`, or by `probability` (drawn from the settings' seed).
     """

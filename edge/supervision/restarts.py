@@ -18,7 +18,7 @@ LAST_S: Final = 60.0
 
 
 class Restarts:
-    """Counts the starts in a row after which the station never came to be ready. path: None: nothing is counted.
+    """Counts the starts in a row after which the station did not stay ready. path: None: nothing is counted.
 
     mark: of what the station is started with; another one (a mended config) starts at once.
     """
@@ -45,7 +45,7 @@ class Restarts:
         return pause_s(failed)
 
     def succeeded(self) -> None:
-        """The station is ready, or was asked to stop: the next start begins at once."""
+        """The station stayed ready, or was asked to stop: the next start begins at once."""
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)

@@ -24,6 +24,8 @@ TICK_S: Final = 0.25
 STATUS_EVERY_S: Final = 5.0
 EXTEND_S: Final = 30.0
 BOMB_S: Final = 60.0
+LASTING_S: Final = 60.0
+"""A station that was ready and is over sooner failed to start as well: one whose engine hangs at the first call, say."""
 ENDING_S: Final = 20.0
 """How long a station whose part hangs may take to answer what waits and to close; then it is over all the same."""
 SLACK_S: Final = 10.0
@@ -32,7 +34,7 @@ SLACK_S: Final = 10.0
 class Supervisor:
     """One thread that looks at all pulses. Enter it before the station opens.
 
-    counts: a few words for the status line. ready: called when the station is. failed: called once, in a thread of its own,
+    counts: a few words for the status line. lasting: called once the station was ready for lasting_s. failed: called once, in a thread of its own,
     with what hangs: it answers what waits and lets the process come to its end. Whatever it does, the process is over after
     ENDING_S: `exit_now` is called with HUNG.
     """
@@ -45,16 +47,19 @@ class Supervisor:
         *,
         exit_now: Callable[[int], None] = os._exit,
         ending_s: float = ENDING_S,
+        lasting_s: float = LASTING_S,
     ) -> None:
         self.pulses = pulses
         self.fatal: Late | None = None
         self.failed: Callable[[Late], None] = lambda _late: None
         self.counts: Callable[[], str] = lambda: ""
-        self.ready: Callable[[], None] = lambda: None
+        self.lasting: Callable[[], None] = lambda: None
         self._notifier = notifier
         self._bomb = bomb
         self._exit_now = exit_now
         self._ending_s = ending_s
+        self._lasting_s = lasting_s
+        self._ready_since_s: float | None = None
         self._state = "starting", ""
         self._building = ""
         self._is_open = self._is_ready = False
@@ -131,8 +136,11 @@ class Supervisor:
                 self._is_ready = True
                 self._say()
                 self._notifier.ready()
-                self.ready()
+                self._ready_since_s = time.monotonic()
                 log.info("ready status=%s", self._state[0])
+        if self._ready_since_s is not None and time.monotonic() - self._ready_since_s >= self._lasting_s:
+            self._ready_since_s = None
+            self.lasting()
         if time.monotonic() - self._said_s >= STATUS_EVERY_S or not self._is_ready:
             self._say()
 

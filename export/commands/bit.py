@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
-from export.options import add_output, add_precision, created_by, size_of, tell, training_of
+from export.options import add_output, add_precision, created_by, size_of, tell, training_of, validated
 
 if TYPE_CHECKING:
     from edge.bundle import Crop, Tiling
@@ -56,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, prove and write; 0. Raises ConfigError, FrameError, BundleError."""
     from edge.cli.progress import Meter
-    from edge.schema import validate
     from export.adapters.bit import BitSettings, declaration, write_bit
     from export.adapters.bit_network import read_bit
 
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.window is not None:
         _check_window(args.window, min(size_wh))
         fields["window"] = args.window
-    settings = validate(BitSettings, fields, "lineclear-export bit")
+    settings = validated(BitSettings, fields, {})
     model = read_bit(args.checkpoint, grey=settings.grey)
     declared = declaration(model, settings, created_by(), training_of(args.trained_on))
     with Meter("prove", quiet=args.quiet) as meter:

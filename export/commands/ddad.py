@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from edge.errors import ConfigError
-from export.options import add_output, add_precision, created_by, size_of, tell, training_of
+from export.options import add_output, add_precision, created_by, size_of, tell, training_of, validated
 
 SUMMARY = "DDAD, DDADS: conditioned denoising, compared in features (arimousa/DDAD)"
 
@@ -58,13 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, prove and write; 0. Raises ConfigError, FrameError, BundleError."""
     from edge.cli.progress import Meter
-    from edge.schema import validate
     from export.adapters.ddad import declaration, write_ddad
     from export.adapters.ddad_networks import read_ddad
     from export.adapters.ddad_settings import DdadSettings
     from export.checkpoint import load_checkpoint
 
-    settings = validate(DdadSettings, _fields(args), "lineclear-export ddad")
+    settings = validated(DdadSettings, _fields(args), _OPTIONS)
     model = read_ddad(load_checkpoint(args.checkpoint), load_checkpoint(args.features), settings)
     _check_size(args.size, model.shape.side)
     declared = declaration(model, settings, created_by(), training_of(args.trained_on))
@@ -74,6 +73,9 @@ def run(args: argparse.Namespace) -> int:
         unseen = (model.shape.side - settings.crop + 1) // 2
         sys.stderr.write(f"lineclear-export: the outer {unseen} pixels of the picture are not judged (--crop)\n")
     return tell(bundle, args.out, model.features, f"{len(settings.timesteps)} steps, w {settings.weight:g}")
+
+
+_OPTIONS = {"weight": "--w", "pixel_weight": "--v", "beta_first": "--beta", "beta_last": "--beta"}
 
 
 def _fields(args: argparse.Namespace) -> dict[str, object]:

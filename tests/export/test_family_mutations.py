@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.bundle import open_bundle
 from edge.errors import BundleError, LineclearError
 from export.__main__ import main
 from export.adapters.bit_network import read_bit
@@ -21,7 +22,7 @@ from export.adapters.draem import load_draem
 from export.checkpoint import load_checkpoint
 from export.nets.draem import Discriminative, Reconstructive
 from export.recognising import FAMILIES, recognise
-from tests.export.mahalanobis_files import runinho
+from tests.export.mahalanobis_files import good_folder, runinho
 from tests.export.networks import KEYS, keys_of, randomised
 from tests.export.test_bit_nets import small_net
 from tests.export.test_ddad import EXTRACTOR, SHAPE
@@ -169,3 +170,57 @@ def test_no_card_trips_over_any_shapes(stored: tuple[str, str], data: st.DataObj
         assert found.family in ("ddads", "draem of anomalib", *FAMILIES)
         assert found.facts
         assert "FILE" in found.command or "not usable" in found.command
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--w", "nan"], "--w: Input should be a finite number"),
+        (["--w", "4", "--v", "-1"], "--v: "),
+        (["--w", "4", "--beta", "2", "1"], "--beta: "),
+        (["--w", "4", "--trajectory", "0"], "--trajectory: "),
+        (["--w", "4", "--noise-seed", "-1"], "--noise-seed: "),
+    ],
+)
+def test_a_wrong_value_is_named_as_the_option_it_was_given_with(
+    options: list[str], said: str, files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["ddad", "--checkpoint", str(files["ddad"]), "--features", str(files["ddad features"])]
+    assert main([*call, *options, "--out", str(tmp_path / "b"), "--quiet"]) == 3
+    assert capsys.readouterr().err.startswith(f"lineclear-export: {said}")
+
+
+@pytest.mark.parametrize("family", ["draem", "bit", "capsule", "autoencoder", "mahalanobis"])
+def test_without_float16_it_says_so(
+    family: str, files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = _calls(tmp_path)
+    good = str(good_folder(tmp_path / "good", 5))
+    calls["draem"] = lambda path: ["--checkpoint", str(path), "--segmentation", str(files["draem second"]), "--size", "32"]
+    calls["mahalanobis"] = lambda path: ["--checkpoint", str(path), "--images", good, "--size", "64", "--quiet"]
+    out = tmp_path / "b"
+    assert main([family, *calls[family](files[family]), "--float32-only", "--out", str(out)]) == 0
+    assert "float32 only" in capsys.readouterr().out
+    bundle = open_bundle(out)
+    assert "model.fp16.onnx" not in bundle.manifest.files
+    assert "half_share" not in bundle.manifest.parameters
+
+
+@pytest.mark.parametrize("family", ["draem", "ddad", "bit", "vt_adl", "piade", "capsule", "autoencoder", "mahalanobis"])
+def test_every_family_has_the_same_three_options(family: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([family, "--help"])
+    shown = capsys.readouterr().out
+    assert {option for option in ("--golden", "--trained-on", "--float32-only", "--out") if option not in shown} == set()
+    assert max(map(len, shown.splitlines())) <= 128
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    call = ["capsule", "--checkpoint", str(files["capsule"]), "--good", "0", "--out"]
+    for place in (tmp_path / "file", tmp_path / "file" / "b"):
+        assert main([*call, str(place)]) == 3
+        assert str(place) in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -30,6 +30,12 @@ def test_each_life_counts_for_itself() -> None:
     assert missing(found) == {(1, 2)}
 
 
+def test_short_lives_are_told_apart_by_a_number_that_comes_again() -> None:
+    found = [seen(1, 1), seen(2, 3), seen(3, 2), seen(4, 1), seen(5, 2), seen(6, 1)]
+    assert [len(life) for life in fault_rig.lives(found)] == [3, 2, 1]
+    assert missing(found) == set()
+
+
 def test_verdicts_out_of_order_are_no_new_life() -> None:
     found = [seen(1, 10), seen(2, 40), seen(3, 11), *(seen(n, n + 8) for n in range(4, 32))]
     assert len(list(fault_rig.lives(found))) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from edge.app import Assembly, assemble
 from edge.clearance import ClearanceRequest
@@ -44,6 +45,7 @@ def test_every_verdict_and_every_clearance_is_undecided_and_says_why(tmp_path: P
     with assemble(load_config(path), watching=Watching(safe_mode=WHY)) as assembly:
         (answer,) = assembly.station.ask("feeder", 1, 5, None)
         verdict = answer.result(30)
+        late = assembly.station.ask("feeder", 1, 0, None)[0].result(30)
         clearance = assembly.clearances.run(ClearanceRequest("r1", "batch", "product", "operator"))
         with pytest.raises(SwitchRefused, match="line 3: broken"):
             assembly.changeover.select("aspirin", who="me", why="try")
@@ -60,6 +62,7 @@ def test_every_verdict_and_every_clearance_is_undecided_and_says_why(tmp_path: P
     assert verdict.outcome is Outcome.UNDECIDED
     assert verdict.reason is not None
     assert (verdict.reason.code, verdict.reason.detail) == (ReasonCode.SAFE_MODE, WHY)
+    assert late.reason == verdict.reason, "also where no frame came in time: nothing of this station counts"
     assert clearance.outcome is ClearanceOutcome.UNDECIDED
     assert [view.reason.code for view in clearance.views if view.reason] == [ReasonCode.SAFE_MODE]
     assert not clearance.views[0].verdicts, "no frame was taken"
@@ -133,3 +136,27 @@ def test_a_fault_that_the_last_good_config_has_too_is_no_safe_mode(tmp_path: Pat
     assert answer.status == 3
     assert "/proc/state" in answer.problems[-1]
     assert "safe_mode" not in answer.err
+
+
+def test_a_config_that_asks_for_a_gpu_that_is_not_there_is_safe_mode_as_long_as_another_ran_well(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    kept(path)
+    document = yaml.safe_load(path.read_text())
+    document["station"]["station"], document["engine"] = "other", {"kind": "tensorrt"}
+    path.write_text(yaml.safe_dump(document))
+    assert load_config(path).engine.kind == "tensorrt"
+    with service(path, tmp_path, CUDA_VISIBLE_DEVICES="") as running:
+        running.until(lambda: running.ready and "UNDECIDED" in running.status)
+        assert running.status.startswith("safe_mode: ")
+        assert "it speaks as lineclear/s/a/l/b, not as lineclear/s/a/l/other" in running.logged
+    assert set(reasons(tmp_path)) <= {"safe_mode", "stopped"}
+
+
+def test_without_another_it_does_not_start_and_says_what_is_missing(tmp_path: Path) -> None:
+    path = station(tmp_path, engine={"kind": "tensorrt"})
+    answer = process("run", path)
+    assert answer.status == 3
+    assert "no last good config" in answer.problems[-1]
+    kept(path)
+    (alone,) = process("run", path).problems
+    assert alone == answer.problems[0]
