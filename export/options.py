@@ -78,7 +78,8 @@ def validated(kind: type[ModelT], fields: Mapping[str, object], options: Mapping
         problems = []
         for problem in error.problems:
             field, _, said = problem.removeprefix(": ").partition(": ")
-            problems.append(f"{options.get(field, '--' + field.replace('_', '-'))}: {said}")
+            option = options.get(field, f"--{field.replace('_', '-')}")
+            problems.append(said if field.startswith("(") else f"{option}: {said}")
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(problems[0] + more, problems=tuple(problems)) from None
 

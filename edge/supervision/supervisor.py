@@ -34,9 +34,9 @@ SLACK_S: Final = 10.0
 class Supervisor:
     """One thread that looks at all pulses. Enter it before the station opens.
 
-    counts: a few words for the status line. lasting: called once the station was ready for lasting_s. failed: called once, in a thread of its own,
-    with what hangs: it answers what waits and lets the process come to its end. Whatever it does, the process is over after
-    ENDING_S: `exit_now` is called with HUNG.
+    counts: a few words for the status line. lasting: called once the station was ready for lasting_s. failed: called once, in
+    a thread of its own, with what hangs: it answers what waits and lets the process come to its end. Whatever it does, the
+    process is over after ENDING_S: `exit_now` is called with HUNG.
     """
 
     def __init__(

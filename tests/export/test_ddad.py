@@ -130,13 +130,13 @@ def test_heads_that_the_width_does_not_tell_must_be_told(capsys, checkpoints, tm
         (["--w", "2", "--heads", "5"], "5 heads do not divide"),
         (["--w", "2", "--size", "256"], "trained at (32x32)"),
         (["--w", "2", "--crop", "33"], "33 is more than the side 32"),
-        (["--w", "nan"], "weight"),
-        (["--w", "-1"], "weight"),
-        (["--w", "2", "--trajectory", "1000"], "trajectory must be below steps"),
+        (["--w", "nan"], "--w: "),
+        (["--w", "-1"], "--w: "),
+        (["--w", "2", "--trajectory", "1000"], "lineclear-export: trajectory must be below steps"),
         (["--w", "2", "--skip", "0"], "skip"),
         (["--w", "2", "--eta", "2"], "eta"),
-        (["--w", "2", "--noise-seed", "-1"], "noise_seed"),
-        (["--w", "2", "--beta", "0.5", "1.5"], "beta_last"),
+        (["--w", "2", "--noise-seed", "-1"], "--noise-seed: "),
+        (["--w", "2", "--beta", "0.5", "1.5"], "--beta: "),
     ],
 )
 def test_options_that_make_no_model_are_refused(capsys, checkpoints, tmp_path, options, word):

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from edge.supervision import HUNG
+from edge.supervision import HUNG, Restarts
 from tests.cli.running import RECIPE, simulated, station
 from tests.supervision.systemd import service
 
@@ -130,3 +130,13 @@ def test_two_stations_on_one_state_folder(tmp_path: Path) -> None:
         first.process.wait(60)
         with service(path, tmp_path) as third:
             third.until(lambda: third.ready)
+
+
+def test_one_that_hangs_whenever_it_is_ready_waits_before_the_next_start(tmp_path: Path) -> None:
+    broken = config(tmp_path, [{"kind": "hang", "at": [0]}], supervision={"engine_call_s": 0.2})
+    environment = {"RUNTIME_DIRECTORY": str(tmp_path)}
+    assert Restarts.of(broken, environment).begin() == 0
+    with service(broken, tmp_path, watchdog_s=30, **environment) as running:
+        assert running.ended() == HUNG
+    assert running.ready
+    assert Restarts.of(broken, environment).begin() > 0

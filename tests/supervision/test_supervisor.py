@@ -159,3 +159,20 @@ def test_a_thread_that_never_beats_is_found_without_any_call_of_its_own(notifier
     assert supervisor.fatal is not None
     assert supervisor.fatal.for_s <= time.monotonic() - began_s
     assert "READY=1" not in manager.said
+
+
+@pytest.mark.parametrize(("lasting_s", "times"), [(0.0, 1), (3600.0, 0)])
+def test_a_start_counts_as_one_that_succeeded_once_the_station_stayed_ready(
+    manager: Manager, notifier: Notifier, lasting_s: float, times: int
+) -> None:
+    called: list[bool] = []
+    with Supervisor(Pulses(), notifier, Fuse(), lasting_s=lasting_s) as supervisor:
+        supervisor.lasting = lambda: called.append(True)
+        supervisor.told("ready", "")
+        manager.until(lambda said: said.count("WATCHDOG=1") >= 2)
+        assert not called, "it is not open yet"
+        supervisor.opened()
+        manager.hears("READY=1")
+        fed = manager.said.count("WATCHDOG=1")
+        manager.until(lambda said: said.count("WATCHDOG=1") >= fed + 3)
+    assert len(called) == times
