@@ -112,7 +112,7 @@ class Soaked:
             if not count == self.recorded[view] == self.received[view]:
                 found.append(f"{view}: {count} triggered, {self.recorded[view]} recorded, {self.received[view]} received")
         for view, gaps in self.gaps.items():
-            if gaps.worst > 0 or gaps.ahead > RING_SLOTS + 1:
+            if gaps.unexplained:
                 found.append(f"{view}: frame numbers and counters disagree: {gaps}")
         if self.restarts != self.events.kills:
             found.append(f"cameras were started again {self.restarts} times, and killed {self.events.kills} times")
@@ -224,7 +224,7 @@ def report(soaked: Soaked) -> list[str]:
           f"{'incomplete':>11s}{'skipped':>8s}{'unexplained':>12s}")  # fmt: skip
     for view, gaps in soaked.gaps.items():
         print(f"{view:8s}{soaked.triggered[view]:10d}{soaked.recorded[view]:10d}{soaked.received[view]:10d}{gaps.frames:8d}"
-              f"{gaps.missing:8d}{gaps.lost:6d}{gaps.incomplete:11d}{gaps.skipped:8d}{gaps.worst:12d}")  # fmt: skip
+              f"{gaps.missing:8d}{gaps.lost:6d}{gaps.incomplete:11d}{gaps.skipped:8d}{gaps.unexplained:12d}")  # fmt: skip
     said = ", ".join(f"{count} {name}" for name, count in sorted(soaked.outcomes.items()))
     print(f"\n{said}; {soaked.received_again} received twice; before {soaked.before}, after {soaked.after}")
     print(soaked.events)

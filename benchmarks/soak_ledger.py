@@ -110,9 +110,10 @@ class Receiver:
 class Gaps:
     """Frame numbers of one camera. missing: numbers that never came; explained: those that its counters name.
 
-    worst: the most that was ever missing beyond what was explained at that moment; ahead: the most that the counters were
-    ahead of the numbers (frames thrown away whose successor had not been fetched yet: at most what the ring holds). Each
-    life of the camera's process is looked at by itself: a new one begins with new numbers.
+    unexplained: numbers that are still missing at the end of each life of the camera's process; a new one begins with new
+    numbers, and makes up for nothing. worst: the most that was ever missing beyond what was explained at that moment; ahead:
+    the most that the counters were ahead of the numbers. Both say how long after its frame a counter was read, which is
+    the machine's load and no fault.
     """
 
     frames: int = 0
@@ -126,12 +127,18 @@ class Gaps:
     life: int = 0
     _skipped_before: int = 0
     _surplus: int = 0
+    _left: int = 0
+
+    @property
+    def unexplained(self) -> int:
+        """Numbers that never came and that no counter names."""
+        return self._left + max(0, -self._surplus)
 
     def add(self, frame: Frame, skipped: int, life: int = 0) -> None:
         """One more frame, and how many the camera has skipped so far."""
         self.frames += 1
         if self.last is None or life != self.life:
-            self._surplus = 0
+            self._left, self._surplus = self.unexplained, 0
         else:
             missing, more = frame.number - self.last - 1, skipped - self._skipped_before
             self.missing += missing

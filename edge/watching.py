@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from edge.changeover import Place, Seats
 from edge.clearance import Clearances
-from edge.errors import Cancelled, OutboxError
+from edge.errors import Cancelled, ConfigError, OutboxError
 from edge.health import Health
 from edge.loop import Station, Witness
 from edge.parts import check_engine, make_engine
 from edge.publishers.base import Publisher, Threaded
 from edge.publishers.station_payloads import StationStatus, ViewState, alarm_record
 from edge.safe_mode import ConfigWatch, Proving, SafeSeats
+from edge.schema import read_json
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings, SimulatedEngineSettings, needs_parity
 from edge.settings.trust import TrustSettings
 from edge.supervision import BUILDING, ENGINE, OPENING, Late, Pulses, Supervisor
@@ -69,18 +70,18 @@ class Watching:
         self._stop = stop or threading.Event()
         self._last_fault: Mapping[str, Any] = {}
         self._began_s = time.monotonic()
+        # From here on and not from `begin`: a disk that hangs holds up whoever makes or locks the state folder, too.
+        self.pulses.probe("start", self._opening_s, START_S, "the station is still opening its parts")
 
     def begin(self, state_dir: Path) -> None:
         """The station begins to open, which may not take for ever; engines have a limit of their own."""
-        self._last_fault = _read(state_dir / LAST_FAULT)
         self._began_s = time.monotonic()
+        self._last_fault = _read(state_dir / LAST_FAULT)
 
-        def age_s() -> float:
-            if self.pulses.at(OPENING, BUILDING) is not None:
-                self._began_s = time.monotonic()
-            return time.monotonic() - self._began_s
-
-        self.pulses.probe("start", age_s, START_S, "the station is still opening its parts")
+    def _opening_s(self) -> float:
+        if self.pulses.at(OPENING, BUILDING) is not None:
+            self._began_s = time.monotonic()
+        return time.monotonic() - self._began_s
 
     def seats(self, places: tuple[Place, ...], settings: EngineSettings, trust: TrustSettings | None = None) -> Seats:
         """Where recipes are loaded; in safe mode, where none is. EngineFault: the configured GPU is not there."""
@@ -170,8 +171,8 @@ def _counts(health: Health) -> str:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        found = read_json(path)
+    except ConfigError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -63,8 +63,9 @@ def test_a_gap_that_no_counter_names_is_seen() -> None:
     for number, lost, skipped in ((10, 3, 2), (11, 0, 2), (14, 1, 3), (15, 0, 3)):
         gaps.add(frame(number, lost), skipped)
     assert (gaps.missing, gaps.lost, gaps.skipped, gaps.worst) == (2, 1, 1, 0)
+    assert gaps.unexplained == 0
     gaps.add(frame(17), 3)
-    assert gaps.worst == 1
+    assert (gaps.worst, gaps.unexplained) == (1, 1)
 
 
 def test_a_new_life_of_a_camera_begins_with_new_numbers_and_hides_nothing() -> None:
@@ -73,7 +74,9 @@ def test_a_new_life_of_a_camera_begins_with_new_numbers_and_hides_nothing() -> N
         gaps.add(frame(number), skipped, life)
     assert (gaps.worst, gaps.ahead) == (0, 1)
     gaps.add(frame(3), 5, 1)  # the surplus of the life before does not make up for it
-    assert gaps.worst == 1
+    assert (gaps.worst, gaps.unexplained) == (1, 1)
+    gaps.add(frame(0), 5, 2)  # nor does the next life
+    assert gaps.unexplained == 1
 
 
 def test_the_trend_tells_growth_from_noise() -> None:

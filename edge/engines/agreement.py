@@ -115,8 +115,7 @@ class Tally:
         close = self._limits.spread * scale.spread
         to_pass = [each for each in self._frames if each.turned and each.turned[1] is Outcome.PASS]
         other = [each for each in self._frames if each.turned and each.turned[1] is not Outcome.PASS]
-        to_fail = Outcome.PASS, Outcome.FAIL
-        excused = [each for each in other if each.turned == to_fail and max(abs(each.margin), each.score) <= close]
+        excused = [each for each in other if _to_fail(each.turned) and max(abs(each.margin), each.score) <= close]
         counted = [each for each in other if each not in excused]
         note = f"{len(excused)} on the threshold itself turned to FAIL and count as equal" if excused else ""
         return (
@@ -202,6 +201,10 @@ def _worst(
     place = max(range(len(figures)), key=lambda index: figures[index])
     value = figures[place] if math.isfinite(figures[place]) else None
     return [ParityLine(measure=measure, value=value, limit=limit, unit=unit, detail=frames[place].name)]
+
+
+def _to_fail(turned: tuple[Outcome, Outcome] | None) -> bool:
+    return turned is not None and turned[0] is Outcome.PASS and turned[1] is Outcome.FAIL
 
 
 def _turns(frames: Sequence[_Difference]) -> str:

@@ -91,10 +91,9 @@ class StationCollector(Collector):
 
 def _possible_verdicts(views: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     for view in views:
-        yield view, Outcome.PASS.value, ""
-        yield view, Outcome.FAIL.value, ""
-        for code in ReasonCode:
-            yield view, Outcome.UNDECIDED.value, code.value
+        for outcome in Outcome:
+            reasons = [code.value for code in ReasonCode] if outcome is Outcome.UNDECIDED else [""]
+            yield from ((view, outcome.value, reason) for reason in reasons)
 
 
 def _states(family: Family, labels: Labels, value: Value) -> dict[tuple[str, ...], float]:

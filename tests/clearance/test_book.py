@@ -72,7 +72,7 @@ def test_a_damaged_file_is_set_aside_and_kept(tmp_path: Path, caplog: pytest.Log
         answer(book, 1)
     (kept,) = tmp_path.glob("b.damaged-*")
     assert kept.read_bytes().startswith(b"no database")
-    assert "is damaged" in caplog.text
+    assert "clearances_damaged" in caplog.text
 
 
 def test_a_foreign_or_newer_file_is_refused(tmp_path: Path) -> None:

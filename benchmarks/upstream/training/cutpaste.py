@@ -17,7 +17,8 @@ from edge.types import ImageU8
 from export.nets.resnet import Resnet, ResnetShape
 
 WIDTH, BATCH = 32, 6
-SHAPE = ResnetShape(WIDTH, (2, 2, 2, 2), *[(WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)] * 2, bottleneck=False)
+STAGES = (WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)
+SHAPE = ResnetShape(WIDTH, (2, 2, 2, 2), STAGES, STAGES, bottleneck=False)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -29,7 +29,7 @@ def perlin(shape: tuple[int, int], cells: tuple[int, int], rng: np.random.Genera
 
     def corner(down: int, right: int) -> NDArray[np.float64]:
         angle = angles[row + down, column + right]
-        return np.cos(angle) * (x - column - right) + np.sin(angle) * (y - row - down)
+        return np.asarray(np.cos(angle) * (x - column - right) + np.sin(angle) * (y - row - down), np.float64)
 
     top = corner(0, 0) * (1 - fade_x) + corner(0, 1) * fade_x
     bottom = corner(1, 0) * (1 - fade_x) + corner(1, 1) * fade_x
@@ -124,17 +124,17 @@ def _blend(image: ImageU8, source: ImageU8, where: MaskBool, keep: float) -> Ima
 
 def _recoloured(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     """Turned, mirrored, with other channels, brightness and contrast."""
-    shown = np.rot90(image, int(rng.integers(4)) if image.shape[0] == image.shape[1] else 2 * int(rng.integers(2)))
-    shown = shown[:, :: int(rng.choice((-1, 1)))][..., rng.permutation(3)].astype(np.float32)
+    turned = np.rot90(image, int(rng.integers(4)) if image.shape[0] == image.shape[1] else 2 * int(rng.integers(2)))
+    shown = turned[:, :: int(rng.choice((-1, 1)))][..., rng.permutation(3)].astype(np.float32)
     shown = (shown - 128) * float(rng.uniform(0.5, 1.5)) + 128 + float(rng.uniform(-80, 80))
-    return np.clip(255 - shown if rng.random() < 0.25 else shown, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(255 - shown if rng.random() < 0.25 else shown, 0, 255), np.uint8)
 
 
 def _jittered(patch: ImageU8, rng: np.random.Generator) -> ImageU8:
     gain = rng.uniform(0.9, 1.1, 3) * float(rng.uniform(0.9, 1.1))
     middle = patch.mean((0, 1), keepdims=True)
     shown = (patch - middle) * float(rng.uniform(0.9, 1.1)) + middle * gain
-    return np.clip(shown, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(shown, 0, 255), np.uint8)
 
 
 def _largest(mask: MaskBool) -> MaskBool:
