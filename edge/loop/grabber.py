@@ -25,6 +25,9 @@ from edge.verdict import undecided
 
 log = logging.getLogger(__name__)
 
+FROZEN = "the camera shows an old picture to the last bit: is it frozen? Power it off and on"
+"""Without a count: the state would be told anew with each frame."""
+
 SLICE_S = 0.2
 GLANCE_S = 0.02
 HANG_SLACK_S = 15.0
@@ -117,8 +120,7 @@ class Grabber:
     @property
     def trouble(self) -> str:
         """What is wrong with the pictures, "" if nothing is."""
-        repeated = self._frozen.repeated if self._frozen is not None else 0
-        return _frozen(repeated) if repeated else ""
+        return FROZEN if self._frozen is not None and self._frozen.repeated else ""
 
     @contextmanager
     def watched(self, pulses: Pulses) -> Iterator[None]:
@@ -244,7 +246,7 @@ class Grabber:
 
     def _hand_in(self, ticket: Ticket, frame: Frame) -> None:
         if self._frozen is not None and self._frozen.repeated:
-            self._desk.close(ticket, undecided(ReasonCode.FRAME_FROZEN, _frozen(self._frozen.repeated)), frame)
+            self._desk.close(ticket, undecided(ReasonCode.FRAME_FROZEN, FROZEN), frame)
         else:
             self._desk.submit(ticket, frame)
 
@@ -272,7 +274,3 @@ class Grabber:
             except queue.Empty:
                 return
             self._end(request.tickets, code, detail)
-
-
-def _frozen(repeated: int) -> str:
-    return f"the camera shows the same picture to the last bit, {repeated + 1} times now: is it frozen? Power it off and on"

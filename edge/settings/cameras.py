@@ -90,7 +90,7 @@ class ProcessSettings(Closed):
     slots: frames that the shared memory holds. open_timeout_s: from spawn to an opened camera. hang_timeout_s: without any
     sign of life from the process it is killed. stall_timeout_s: a camera that should run freely and sends no frame is
     lost. stop_timeout_s: for a clean end, then SIGKILL. retry_first_s doubles up to retry_last_s with each failure;
-    healthy_after_s of frames makes it start over. frozen: whether a frame that equals the one before to the last bit is
+    healthy_after_s of frames makes it start over. frozen: whether a frame that equals one of the last 16 to the last bit is
     UNDECIDED(frame_frozen); auto: for real sensors, whose noise never repeats (not for files, streams, simulated cameras).
     """
 
