@@ -1,7 +1,7 @@
 # Two commands are the interface: `make demo` and `make test`.
 PYTHON ?= python3
-# Many tests wait for a process or a clock: two at a time even where there is one core.
-WORKERS ?= 2
+# Many tests wait for a process or a clock: three at a time keep two cores busy.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check

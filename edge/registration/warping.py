@@ -23,7 +23,7 @@ def row_spans(frame_to_target: Homography, frame_wh: tuple[int, int], size_wh: t
     rows = np.arange(height, dtype=np.float64)
     offset = sides[:, 1:2] * rows + sides[:, 2:3]
     slope = sides[:, 0:1]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         crossing = -offset / slope
     tiny = 1e-6
     flat = np.abs(slope) < 1e-12
