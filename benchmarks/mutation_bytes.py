@@ -8,14 +8,15 @@ import pickle
 import random
 import struct
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 WORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"../", b"/etc/passwd", b"\0", b"\xff" * 4, b"\xff" * 8, b"\0" * 4)
 BOMB_BYTES = 400 << 20
 
 
-def damaged(data: bytes, source: random.Random) -> bytes:
-    """Flipped bits, other bytes, cut off, pieces lost, doubled or overwritten: one to eight of these."""
+def damaged(data: bytes, source: random.Random, words: Sequence[bytes] = WORDS) -> bytes:
+    """Flipped bits, other bytes, cut off, pieces lost, doubled or overwritten by one of `words`: one to eight of these."""
     mutant = bytearray(data)
     for _ in range(source.choice((1, 1, 1, 2, 8))):
         at = source.randrange(len(mutant)) if mutant else 0
@@ -29,7 +30,7 @@ def damaged(data: bytes, source: random.Random) -> bytes:
         elif kind == 3:
             del mutant[at : at + source.randrange(1, 64)]
         elif kind == 4:
-            word = source.choice(WORDS)
+            word = source.choice(words)
             mutant[at : at + len(word)] = word
         else:
             mutant[at:at] = mutant[at : at + source.randrange(1, 256)]

@@ -27,7 +27,8 @@ from edge.bundle import Training, open_bundle
 from edge.schema import load_yaml
 from export.adapters.autoencoder import LICENCE, declaration_of, module_of
 from export.checkpoint import load_checkpoint
-from export.module_bundle import golden_inputs, write_module_bundle
+from export.golden import golden_inputs
+from export.module_bundle import write_module_bundle
 from export.nets.autoencoder_spec import AutoencoderSpec
 
 FOLDER = "improving_unsupervised_defect_segmentation"

@@ -27,7 +27,8 @@ from benchmarks.upstream.shims import fresh_modules, torchvision, without_cuda
 from edge.bundle import Training, open_bundle
 from export.adapters.capsule import LICENCE, CapsuleSettings, declaration_of, module_of
 from export.checkpoint import load_checkpoint
-from export.module_bundle import golden_inputs, write_module_bundle
+from export.golden import golden_inputs
+from export.module_bundle import write_module_bundle
 
 SIDE = 28
 

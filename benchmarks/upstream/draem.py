@@ -24,7 +24,8 @@ from benchmarks.upstream.comparing import Expected, Row, randomise, real_images,
 from edge.bundle import Training, open_bundle
 from edge.registration.resampling import resize
 from export.adapters.draem import LICENCE, declaration, load_draem
-from export.module_bundle import golden_inputs, write_module_bundle
+from export.golden import golden_inputs
+from export.module_bundle import write_module_bundle
 
 
 def main() -> None:

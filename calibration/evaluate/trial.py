@@ -37,22 +37,10 @@ def carry_out(plan: Plan, engine: Engine, step: Step) -> Evaluation:
         if best is not None:
             samples, reference = plan.tests.samples, plan.recipe.reference
             mistakes = mistakes_of(rows[best], shots, samples, collected, reference, plan.picture_bytes)
-    recipe = plan.recipe
-    return Evaluation(
-        title=plan.title,
-        view=recipe.view,
-        recipe=str(recipe.path),
-        version=recipe.version,
-        bundle=recipe.bundle.name,
-        family=recipe.bundle.manifest.family,
+    return replace(
+        _nothing_yet(plan, shots),
         engine=str(engine.identity),
-        source=plan.tests.source,
-        good_source=plan.good_source,
-        made_at=datetime.now(timezone.utc),
         reduction=collected.reduction,
-        frame_size_wh=(recipe.reference.shape[1], recipe.reference.shape[0]),
-        map_size_wh=recipe.bundle.manifest.size_wh,
-        shots=shots,
         rows=rows,
         best=best,
         mistakes=mistakes,
@@ -62,6 +50,10 @@ def carry_out(plan: Plan, engine: Engine, step: Step) -> Evaluation:
 
 def refused(plan: Plan, why: str) -> Evaluation:
     """What stands in a sweep for a bundle that cannot be judged with at all: no configuration, and the reason first."""
+    return replace(_nothing_yet(plan, _shots(plan)), notes=(f"Refused: {why}", *plan.notes))
+
+
+def _nothing_yet(plan: Plan, shots: tuple[Shot, ...]) -> Evaluation:
     recipe = plan.recipe
     return Evaluation(
         title=plan.title,
@@ -77,11 +69,11 @@ def refused(plan: Plan, why: str) -> Evaluation:
         reduction=1,
         frame_size_wh=(recipe.reference.shape[1], recipe.reference.shape[0]),
         map_size_wh=recipe.bundle.manifest.size_wh,
-        shots=_shots(plan),
+        shots=shots,
         rows=(),
         best=None,
         mistakes=(),
-        notes=(f"Refused: {why}", *plan.notes),
+        notes=plan.notes,
     )
 
 

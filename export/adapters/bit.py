@@ -15,8 +15,8 @@ from edge.engines.programs import CallDone
 from edge.schema import Closed
 from edge.settings.judging import ScoreRule
 from export.adapters.bit_network import BitModel
+from export.golden import golden_inputs
 from export.graph import OPSET
-from export.module_bundle import golden_inputs
 from export.nets.bit_shape import HEADS
 from export.program_bundle import write_program_bundle
 

@@ -25,8 +25,8 @@ from edge.errors import ConfigError
 from edge.settings.judging import ScoreRule
 from export.adapters.ddad_networks import DdadModel
 from export.adapters.ddad_settings import DdadSettings
+from export.golden import golden_inputs
 from export.graph import OPSET
-from export.module_bundle import golden_inputs
 from export.program_bundle import write_program_bundle
 
 SMALL_BASE = 32

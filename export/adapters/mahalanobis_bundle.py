@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge.settings.judging import ScoreRule
 from edge.settings.registration import ResizeKernel
 from export.adapters.good_frames import Prepared
 from export.adapters.mahalanobis_keys import Layout
-from export.module_bundle import golden_inputs
+from export.golden import golden_inputs
 
 FAMILY = "mahalanobis"
 Scalar = str | int | float | bool | None
@@ -53,10 +54,12 @@ class Fitted:
         )
 
 
-def golden(declaration: Declaration, prepared: Prepared | None) -> list[Tensors]:
-    """Golden inputs: two of the good images and one with patches on it, which scores high; without images made-up ones."""
-    if prepared is None:
-        return golden_inputs(declaration, None)
+def golden(declaration: Declaration, prepared: Prepared | None, images: Path | None = None) -> list[Tensors]:
+    """Golden inputs: those of the folder `images`, else two of the good images and one with patches on it, which scores high;
+    without either made-up ones.
+    """
+    if images is not None or prepared is None:
+        return golden_inputs(declaration, images)
     first, last = prepared.images[0], prepared.images[-1]
     height, width = last.shape[:2]
     spoilt = last.copy()

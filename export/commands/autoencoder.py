@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from edge.schema import load_yaml
     from export.adapters.autoencoder import LICENCE, declaration_of, module_from_factory, module_of
     from export.checkpoint import load_checkpoint
-    from export.module_bundle import golden_inputs, write_module_bundle
+    from export.golden import golden_inputs
+    from export.module_bundle import write_module_bundle
     from export.nets.autoencoder_spec import AutoencoderSpec
     from export.outline import outline
 

@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, prove and write; 0. Raises ConfigError, FrameError, BundleError."""
     from export.adapters.capsule import LICENCE, CapsuleSettings, declaration_of, module_of
     from export.checkpoint import load_checkpoint
-    from export.module_bundle import golden_inputs, write_module_bundle
+    from export.golden import golden_inputs
+    from export.module_bundle import write_module_bundle
 
     side = size_of(args.size, least=8)[0] if args.size else 0
     settings = CapsuleSettings(args.good, args.score, side, args.routings, args.occlusion, args.resize)

@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write --out; 0. Raises ConfigError, FrameError, BundleError."""
     from export.adapters.draem import LICENCE, MULTIPLE, declaration, load_draem
-    from export.module_bundle import golden_inputs, write_module_bundle
+    from export.golden import golden_inputs
+    from export.module_bundle import write_module_bundle
     from export.options import created_by, size_of, tell, training_of
 
     size_wh = size_of(args.size, multiple=MULTIPLE)

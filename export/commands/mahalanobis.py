@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     """Fit, prove and write; 0. Raises ConfigError, FrameError, BundleError."""
     from export.adapters.mahalanobis_bundle import golden, licence_of
     from export.adapters.mahalanobis_network import read_source
-    from export.module_bundle import golden_inputs, write_module_bundle
+    from export.module_bundle import write_module_bundle
     from export.options import created_by, size_of, tell, training_of
 
     source = read_source(args.checkpoint)
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     size_wh = size_of(args.size, most=_LARGEST_SIDE)
     fitted, prepared = _fit(args, source, size_wh)
     declaration = fitted.declaration(created_by(), training_of(args.trained_on))
-    vectors = golden(declaration, prepared) if args.golden is None else golden_inputs(declaration, args.golden)
+    vectors = golden(declaration, prepared, args.golden)
     bundle = write_module_bundle(
         args.out, fitted.module, declaration, vectors, licence_of(layout), float16=not args.float32_only
     )

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, prove and write; 0. Raises ConfigError, FrameError, BundleError."""
     from export.adapters.piade import LICENCE, declaration_of, module_of
     from export.checkpoint import load_checkpoint
-    from export.module_bundle import golden_inputs, write_module_bundle
+    from export.golden import golden_inputs
+    from export.module_bundle import write_module_bundle
 
     module = module_of(load_checkpoint(args.checkpoint), load_checkpoint(args.vgg))
     declaration = declaration_of(module, not args.whole, training_of(args.trained_on), created_by())

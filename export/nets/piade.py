@@ -7,8 +7,6 @@ The network takes 120 x 120 pixels and nothing else. Routing, SSIM and the score
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
@@ -17,6 +15,7 @@ from export.nets.framing import framed
 from export.nets.islands import float_image, ssim_map
 from export.nets.piade_shape import CAPSULE, FEATURE_SIDE, PiadeShape
 from export.nets.resnet import Resnet
+from export.nets.transposed import TransposedDecoder
 
 ROUTINGS = 3
 # kernel, stride, padding of the decoder's steps: 8 -> 15 -> 29 -> 60 -> 120
@@ -72,20 +71,6 @@ class _Middle(nn.Module):
         return result
 
 
-class _Decoder(nn.Module):
-    def __init__(self, channels: Sequence[int]) -> None:
-        super().__init__()
-        steps: list[nn.Module] = []
-        for given, out, step in zip(channels, channels[1:], DECODER, strict=False):
-            steps += [nn.ConvTranspose2d(given, out, *step), nn.BatchNorm2d(out), nn.ReLU()]
-        steps[-2:] = [nn.Tanh()]
-        self.decoder2 = nn.Sequential(*steps)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.decoder2(x)
-        return result
-
-
 class Pyramid(nn.Module):
     """`Mvtech_*.pt`: [1, 3, 120, 120] in 0..1 to its reconstruction of the same shape."""
 
@@ -100,7 +85,7 @@ class Pyramid(nn.Module):
             setattr(self, f"layer5{letter}", _Pool(channels[-1], out))
         self.D1 = Votes(shape.classes, shape.lower, shape.capsule, CAPSULE, name="W")
         self.if_ = _Middle(shape.capsule, shape.hidden)
-        self.final = _Decoder(shape.decoder)
+        self.final = TransposedDecoder(shape.decoder, DECODER)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """The reconstruction."""

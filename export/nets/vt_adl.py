@@ -8,7 +8,6 @@ Localization", ISIE 2021. Written here from the paper and the checkpoints' keys.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from torch.nn import functional
 from export.nets.capsules import squash
 from export.nets.framing import framed
 from export.nets.islands import LayerNorm32, attention, float_image, ssim_map
+from export.nets.transposed import TransposedDecoder
 from export.nets.vt_adl_shape import CELLS, VtAdlShape
 
 LEAST_SHARE = 2.220446049250313e-16  # upstream clamps by float64's epsilon; float32 holds it, float16 does not
@@ -115,20 +115,6 @@ class VisionTransformer(nn.Module):
         return encoded[:, 1:]
 
 
-class _Decoder(nn.Module):
-    def __init__(self, channels: Sequence[int]) -> None:
-        super().__init__()
-        steps: list[nn.Module] = []
-        for given, out, step in zip(channels, channels[1:], DECODER, strict=False):
-            steps += [nn.ConvTranspose2d(given, out, *step), nn.BatchNorm2d(out), nn.ReLU()]
-        steps[-2:] = [nn.Tanh()]
-        self.decoder2 = nn.Sequential(*steps)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.decoder2(x)
-        return result
-
-
 class _OneCapsule(nn.Module):
     """Upstream's capsule layer with one output. The softmax over one output is 1 in every iteration: nothing is routed."""
 
@@ -143,7 +129,7 @@ class VtAe(nn.Module):
     def __init__(self, shape: VtAdlShape, heads: int) -> None:
         super().__init__()
         self.vt = VisionTransformer(shape, heads)
-        self.decoder = _Decoder(shape.channels)
+        self.decoder = TransposedDecoder(shape.channels, DECODER)
         self.Digcap = _OneCapsule(shape)
 
     def folded(self) -> nn.Linear:

@@ -10,8 +10,8 @@ import numpy as np
 
 from edge.bundle import Bundle, Declaration, Limits, Tensors, Tolerance, write_bundle
 from edge.errors import BundleError
+from export.golden import golden_inputs
 from export.graph import half_share
-from export.onnx_surgery.golden import golden_inputs
 from export.onnx_surgery.half import halved, heavy_count
 from export.proof import run_once
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.mutation_bytes import damaged
 from edge.bundle import DenoisingLoop, open_bundle
 from edge.bundle.golden import unpack_golden
 from edge.bundle.image import decode_png, encode_png
@@ -37,25 +38,7 @@ DICTIONARY = [
 
 def mutants(data: bytes, count: int, seed: int) -> Iterator[bytes]:
     source = random.Random(seed)
-    for _ in range(count):
-        mutant = bytearray(data)
-        for _ in range(source.choice((1, 1, 2, 8))):
-            at = source.randrange(len(mutant)) if mutant else 0
-            kind = source.randrange(6)
-            if kind == 0 and mutant:
-                mutant[at] ^= 1 << source.randrange(8)
-            elif kind == 1 and mutant:
-                mutant[at] = source.randrange(256)
-            elif kind == 2:
-                del mutant[at:]
-            elif kind == 3:
-                del mutant[at : at + source.randrange(1, 64)]
-            elif kind == 4:
-                word = source.choice(DICTIONARY)
-                mutant[at : at + len(word)] = word
-            else:
-                mutant[at:at] = mutant[at : at + source.randrange(1, 256)]
-        yield bytes(mutant)
+    return (damaged(data, source, DICTIONARY) for _ in range(count))
 
 
 def readable(error: BundleError) -> int:

@@ -21,6 +21,17 @@ from tests.engines.fake_gpu import FakeGpu
 from tests.engines.fake_memory import memory_of
 from tests.engines.fake_trt import fake_api
 
+BLACK = {"image": np.zeros((1, graphs.HEIGHT, graphs.WIDTH, 3), np.uint8)}
+MACHINES = {
+    "jetpack-6.0": {"version": "8.6.1", "memory": "pycuda", "integrated": True},
+    "jetpack-6.2": {"version": "10.3.0", "memory": "pycuda", "integrated": True},
+    "thor": {"version": "10.13.3.9", "memory": "cuda-python", "integrated": True},
+    "desktop": {"version": "11.4.0.106", "memory": "cuda-python"},
+    "desktop-pycuda": {"version": "11.4.0.106", "memory": "pycuda"},
+    "rtx-box": {"version": "1.7.1.116", "memory": "cuda-python"},
+    "numpy": {"version": "10.3.0", "memory": "numpy"},
+}
+
 
 @dataclass
 class Rig:

@@ -18,18 +18,7 @@ from tests.contracts.engine import EngineContract
 from tests.engines import graphs
 from tests.engines import programs as made
 from tests.engines.fake_memory import FULL, LOST
-from tests.engines.gpu_parts import Rig, conv_bundle, mean, whole_bundle
-
-BLACK = {"image": np.zeros((1, graphs.HEIGHT, graphs.WIDTH, 3), np.uint8)}
-MACHINES = {
-    "jetpack-6.0": {"version": "8.6.1", "memory": "pycuda", "integrated": True},
-    "jetpack-6.2": {"version": "10.3.0", "memory": "pycuda", "integrated": True},
-    "thor": {"version": "10.13.3.9", "memory": "cuda-python", "integrated": True},
-    "desktop": {"version": "11.4.0.106", "memory": "cuda-python"},
-    "desktop-pycuda": {"version": "11.4.0.106", "memory": "pycuda"},
-    "rtx-box": {"version": "1.7.1.116", "memory": "cuda-python"},
-    "numpy": {"version": "10.3.0", "memory": "numpy"},
-}
+from tests.engines.gpu_parts import BLACK, MACHINES, Rig, conv_bundle, mean, whole_bundle
 
 
 @pytest.mark.parametrize("machine", MACHINES)

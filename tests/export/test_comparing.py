@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from benchmarks.upstream.comparing import HEADER, Expected, errors_of, macs_of, randomise, row
 from edge.bundle import Bundle, Declaration, ResizeRule, contract, graphs
 from edge.settings.judging import ScoreRule
-from export.module_bundle import golden_inputs, write_module_bundle
+from export.golden import golden_inputs
+from export.module_bundle import write_module_bundle
 from export.nets.islands import float_image, mean_filter
 from export.program_bundle import TorchRunner
 

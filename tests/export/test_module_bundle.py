@@ -14,7 +14,8 @@ from edge.engines.onnxruntime import OnnxRuntimeEngine
 from edge.errors import BundleError, ConfigError
 from edge.registration.resampling import resize
 from edge.settings.engines import OnnxRuntimeSettings
-from export.module_bundle import golden_inputs, write_module_bundle
+from export.golden import golden_inputs
+from export.module_bundle import write_module_bundle
 from export.nets.islands import float_image
 from export.program_bundle import TorchRunner
 

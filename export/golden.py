@@ -1,4 +1,4 @@
-"""Golden inputs for graphs that need no torch: real images where there are any, else scenes made up from a seed."""
+"""Inputs for golden vectors: real images where there are any, else scenes made up from a seed. Needs no torch."""
 
 from __future__ import annotations
 
