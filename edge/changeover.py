@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from typing import Protocol
 
 from edge.bundle import Bundle
 from edge.bundle.files import GRAPHS
+from edge.durable import replace_file
 from edge.engines.base import Engine
 from edge.engines.preparing import BuildProgress, Preparable, quiet
 from edge.errors import LineclearError, RecipeError
@@ -153,18 +153,8 @@ class ProductFile:
 
     def write(self, product: str) -> None:
         """Durable when it returns. RecipeError: the disk refuses."""
-        temporary = self._path.with_suffix(".tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump({"product": product}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace_file(self._path, json.dumps({"product": product}).encode(), mode=0o640)
         except OSError as error:
             remedy = "free the disk or check its permissions, then select the product again"
             raise RecipeError(f"cannot be written ({error.strerror})", where=str(self._path), remedy=remedy) from None

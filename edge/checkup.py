@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -19,6 +17,7 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime, Field, field_validator
 
+from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.schema import Closed, read_json, validate
 
@@ -79,27 +78,10 @@ def write_checkup(state_dir: Path, checkup: Checkup) -> Path:
         raise ConfigError(
             f"{len(data)} bytes are too many", where=str(target), remedy=f"keep fewer figures: at most {MAX_BYTES}"
         )
-    temporary: Path | None = None
     try:
         folder.mkdir(exist_ok=True)
-        # A name of its own: a person and the timer may look at the same moment.
-        descriptor, name = tempfile.mkstemp(".tmp", f".{checkup.name}-", folder)
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o640)  # the group's technicians read it
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+        replace_file(target, data, mode=0o640)  # the group's technicians read it
     except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
         remedy = "free the disk, or run it as the station's user (sudo -u lineside)"
         raise ConfigError(f"cannot be written ({error.strerror})", where=str(target), remedy=remedy) from None
     return target

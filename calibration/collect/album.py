@@ -21,6 +21,7 @@ from typing_extensions import Self
 from calibration.collect.records import MAX_REFUSED, CollectionFile, Refusal, StoredFrame
 from edge.bundle.image import decode_png, encode_png
 from edge.cameras.folder import image_files
+from edge.durable import sync, write_file
 from edge.errors import BundleError, ConfigError
 from edge.schema import read_json, validate
 from edge.types import ImageU8
@@ -95,10 +96,10 @@ class Album:
         if self.document.provisional and self.document.reference is None:
             update["reference"] = frame.sha256
         try:
-            _write(self.folder / f"{_PENDING}{name}", data)
+            write_file(self.folder / f"{_PENDING}{name}", data)
             self._save(self.document.model_copy(update=update))
             os.rename(self.folder / f"{_PENDING}{name}", self.folder / name)
-            _sync(self.folder)
+            sync(self.folder)
         except OSError as error:
             if frame not in self.document.frames:  # not listed: half a picture, on a disk that is full
                 with suppress(OSError):
@@ -156,13 +157,13 @@ class Album:
     def _save(self, document: CollectionFile) -> None:
         text = json.dumps(document.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n"
         try:
-            _write(self.folder / _NEW, text.encode())
+            write_file(self.folder / _NEW, text.encode())
             os.replace(self.folder / _NEW, self.folder / DOCUMENT)
         except OSError:
             with suppress(OSError):
                 (self.folder / _NEW).unlink(missing_ok=True)
             raise
-        _sync(self.folder)
+        sync(self.folder)
         self.document = document
 
     def _unlock(self) -> None:
@@ -183,18 +184,3 @@ def read_album(folder: Path) -> CollectionFile:
     """The document of a folder of collected frames. ConfigError: none, or damaged."""
     path = folder / DOCUMENT
     return validate(CollectionFile, read_json(path, MAX_DOCUMENT_BYTES), str(path))
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

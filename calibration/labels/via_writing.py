@@ -6,14 +6,13 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from calibration.labels.items import Labelled
 from calibration.labels.shapes import CORNER, Ellipse, Point, Points, Polygon, Polyline, Raster
+from edge.durable import replace_file
 from edge.errors import ConfigError
 
 HEADER = (
@@ -112,16 +111,7 @@ def _short(value: float) -> float:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ConfigError(f"cannot be written ({error.strerror})", where=str(path), remedy="check space and rights") from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +12,7 @@ from pydantic import AwareDatetime, Field, FiniteFloat
 
 from edge.bundle.image import encode_png
 from edge.cli.terminal import one_line
+from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.recipe.document import Sha256
 from edge.schema import Closed
@@ -92,29 +91,9 @@ def write_reference(
     )
     text = note.model_dump_json(by_alias=True, indent=1) + "\n"
     try:
-        _replace(note_path(out), text.encode())
-        _replace(out, data)
+        replace_file(note_path(out), text.encode())
+        replace_file(out, data)
     except OSError as error:
         remedy = "check space and permissions"
         raise ConfigError(f"cannot be written ({error.strerror or error})", where=str(out), remedy=remedy) from None
     return note
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside it, bring it to the disk, rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from edge.archive.evidence import ArchiveError, Entry
 from edge.archive.packing import moment_of
 from edge.archive.reader import ArchiveReader
 from edge.archive.verifying import Finding, Progress, silent
+from edge.durable import replacing
 
 SCHEMA: Final = "lineclear/archive-export/1"
 MANIFEST: Final = "manifest.json"
@@ -79,18 +79,9 @@ def export_batch(
     extra = dict(sorted((extra_files or {}).items()))
     _refuse_unsafe(extra)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{out_zip.name[:80]}.", suffix=".tmp", dir=out_zip.parent)
-        scratch = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                summary = _write(stream, reader, batch, entries, gone, extra, progress)
-                stream.flush()
-                os.fsync(stream.fileno())
-            scratch.chmod(0o644)
-            size_bytes = scratch.stat().st_size
-            os.replace(scratch, out_zip)
-        finally:
-            scratch.unlink(missing_ok=True)
+        with replacing(out_zip) as stream:
+            summary = _write(stream, reader, batch, entries, gone, extra, progress)
+        size_bytes = out_zip.stat().st_size
     except OSError as error:
         remedy = "check space and rights of the folder it goes to; nothing was written"
         raise ArchiveError(f"cannot be written ({error.strerror})", where=str(out_zip), remedy=remedy) from None

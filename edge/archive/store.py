@@ -20,6 +20,7 @@ from edge.archive.evidence import DOCUMENT, ArchiveError
 from edge.archive.index import Index, Victim
 from edge.archive.index_file import DamagedIndexError
 from edge.archive.packing import FOLDERS_GLOB, NAMES_GLOB, Packed, Record, unpack_document
+from edge.durable import sync
 
 log = logging.getLogger(__name__)
 LOCK: Final = "archive.lock"
@@ -95,12 +96,12 @@ class Store:
         try:
             for packed in written:
                 for name in packed.contents:
-                    _sync(self.folder / packed.record.folder / name)
+                    sync(self.folder / packed.record.folder / name)
             for folder in {packed.record.folder for packed in written}:
-                _sync(self.folder / folder)
-                _sync((self.folder / folder).parent)
+                sync(self.folder / folder)
+                sync((self.folder / folder).parent)
             if written:
-                _sync(self.folder)
+                sync(self.folder)
             self.index.insert([packed.record for packed in written], missing)
         except (OSError, sqlite3.Error):
             for packed in written:
@@ -228,11 +229,3 @@ def _delete(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with suppress(FileNotFoundError):
             (folder / name).unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.audit.entry import AuditError, Entry, decode
+from edge.durable import sync
 
 LOCK: Final = "audit.lock"
 _NAME: Final = re.compile(r"audit-(\d{6})\.jsonl")
@@ -107,13 +108,4 @@ def append_durably(path: Path, at_bytes: int, data: bytes) -> None:
     finally:
         os.close(descriptor)
     if at_bytes == 0:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's list of names durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path.parent)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.audit.entry import MAX_LINE_BYTES, NOTHING_BEFORE, Action, Anchor, AuditError, Entry, encode
-from edge.audit.files import Tail, append_durably, locked, name_of, numbered, read_tail, sync_folder
+from edge.audit.files import Tail, append_durably, locked, name_of, numbered, read_tail
+from edge.durable import sync
 from edge.settings.audit import AuditSettings
 
 THE_LOG: Final = "audit log"
@@ -161,7 +162,7 @@ class AuditLog:
         while (kept := path.with_name(f"{path.stem}.torn-{count}")).exists():
             count += 1
         append_durably(kept, 0, torn)
-        sync_folder(self._folder)
+        sync(self._folder)
         return kept.name
 
 

@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import AwareDatetime, Field
 
 from edge.bundle.files import SIGNATURES
 from edge.bundle.keys import SignedKind, SigningKey, TrustedKey, read_trusted
+from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.schema import Closed, load_json, validate
 from edge.settings.trust import TrustSettings
@@ -133,16 +133,7 @@ def write_signatures(folder: Path, signatures: Iterable[Signature]) -> None:
     text = json.dumps(document.model_dump(mode="json", by_alias=True), indent=1) + "\n"
     try:
         # Beside the folder, which may hold nothing but its own files at any moment; saving sweeps such a name up.
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                os.fchmod(stream.fileno(), 0o644)
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, folder / SIGNATURES)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        replace_file(folder / SIGNATURES, text.encode("ascii"), beside=folder.parent)
     except OSError as error:
         raise ConfigError(f"cannot be written ({error.strerror})", where=where, remedy="check space and rights") from None
 

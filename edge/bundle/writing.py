@@ -15,6 +15,7 @@ from edge.bundle.golden import Tensors, pack_golden
 from edge.bundle.image import encode_png
 from edge.bundle.manifest import Declaration, Manifest
 from edge.bundle.reading import Bundle, open_bundle
+from edge.durable import sync, write_file
 from edge.errors import BundleError
 from edge.types import ImageU8
 
@@ -65,22 +66,20 @@ def _place(out: Path, scratch: Path, contents: dict[str, bytes]) -> None:
     folder = scratch / "new"
     folder.mkdir()
     for name, data in contents.items():
-        _write_durably(folder / name, data)
+        write_file(folder / name, data, exclusive=True)
     # Proven before it replaces anything.
     open_bundle(folder)
     if out.suffix.lower() == ".zip":
         packed = scratch / "new.zip"
-        with packed.open("wb") as stream:
-            # Stored: weights hardly shrink, and the rest is packed already.
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as target:
-                for name in contents:
-                    target.write(folder / name, name)
-            stream.flush()
-            os.fsync(stream.fileno())
+        # Stored: weights hardly shrink, and the rest is packed already.
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as target:
+            for name in contents:
+                target.write(folder / name, name)
+        sync(packed)
         os.replace(packed, out)
     else:
         _replace_folder(out, folder, scratch / "old")
-    _sync_folder(out.parent)
+    sync(out.parent)
 
 
 def _replace_folder(out: Path, new: Path, old: Path) -> None:
@@ -110,18 +109,3 @@ def _refuse_strangers(out: Path) -> None:
         replaceable = False
     if not replaceable:
         raise BundleError("is there already and is no bundle", where=str(out), remedy="choose another place or remove it")
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,9 +7,7 @@ whether a frame that was released is a good one.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Final
 from edge.archive import ArchiveReader
 from edge.archive.evidence import FRAME, ArchiveError
 from edge.clearance.base import PoolEntry
+from edge.durable import replace_file
 
 FOLDER: Final = "pool"
 KEPT: Final = 500
@@ -50,8 +49,12 @@ class FramePool:
             about = {**asdict(entry), "result_ids": None, "result_id": result_id}
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                _put(folder / f"{name}.json", json.dumps({key: about[key] for key in sorted(about) if about[key]}).encode())
-                _put(folder / name, data)
+                replace_file(
+                    folder / f"{name}.json",
+                    json.dumps({key: about[key] for key in sorted(about) if about[key]}).encode(),
+                    mode=0o640,
+                )
+                replace_file(folder / name, data, mode=0o640)
             except OSError as error:
                 remedy = "free the disk of state_dir, check its rights"
                 raise ArchiveError(f"cannot be written ({error.strerror})", where=str(folder / name), remedy=remedy) from None
@@ -72,18 +75,3 @@ def folder_name(view: str) -> str:
     """The view's name as far as it can name a folder."""
     name = re.sub(r"[^\w.-]", "_", view)
     return name if name.strip(".") else name.replace(".", "_") or "_"
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o640)
-        Path(temporary).replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from pathlib import Path
 
+from edge.durable import replace_file
 from edge.errors import OutboxError
 
 
@@ -25,17 +25,7 @@ class Sequence:
         with self._lock:
             last = max(self._read(), above)
             try:
-                temporary = self._path.with_suffix(".tmp")
-                with temporary.open("w") as file:
-                    json.dump({"sequence": last + 1}, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self._path)
-                folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)  # else a power cut may bring the old number back
-                finally:
-                    os.close(folder)
+                replace_file(self._path, json.dumps({"sequence": last + 1}).encode(), mode=0o640)
             except OSError as error:
                 raise self._lost(error) from None
             return last + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +14,7 @@ from edge.cli.gpu_trial import Document, Pace, reference_of, trials_of
 from edge.cli.progress import Meter
 from edge.cli.terminal import complain, one_line, say
 from edge.config import StationConfig, load_config
+from edge.durable import replace_file
 from edge.engines.preparing import BuildProgress
 from edge.errors import ConfigError
 from edge.recipe import load_recipe
@@ -122,10 +122,8 @@ def _tell(bundle: Bundle, trial: Document) -> None:
 
 
 def _write(out: Path, document: dict[str, Any]) -> None:
-    temporary = out.with_name(f".{out.name}.new")
     try:
-        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
-        os.replace(temporary, out)
+        replace_file(out, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         remedy = "run it in a folder that you may write to, or name another file with --out"
         raise ConfigError(f"cannot be written ({error.strerror})", where=str(out), remedy=remedy) from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from edge.bundle import Bundle, open_bundle
 from edge.bundle.keys import SignedKind, SigningKey, make_key, read_trusted
 from edge.bundle.trust import problem_of, read_signatures, sign
 from edge.cli.terminal import complain, one_line, say
+from edge.durable import replacing
 from edge.errors import ConfigError, LineclearError
 from edge.recipe import load_recipe
 from edge.recipe.signing import version_digest
@@ -77,18 +76,9 @@ def _is_recipe(path: Path) -> bool:
 def _pack(bundle: Bundle, path: Path) -> None:
     """The zip again, with what lies beside the content."""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as target:
-                    for file in sorted(bundle.path.iterdir()):
-                        target.write(file, file.name)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(name, path.stat().st_mode & 0o777)
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with replacing(path, mode=path.stat().st_mode & 0o777) as stream, zipfile.ZipFile(stream, "w") as target:
+            for file in sorted(bundle.path.iterdir()):
+                target.write(file, file.name)
     except OSError as error:
         raise LineclearError(
             f"cannot be written ({error.strerror})", where=str(path), remedy="check space and rights; it is as it was"

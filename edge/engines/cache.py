@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.durable import PREFIX
 from edge.engines.sealed import SealBroken, read_header, read_sealed, write_sealed
 from edge.errors import EngineFault
 
@@ -177,7 +178,7 @@ class EngineCache:
     def _clear_abandoned(self) -> None:
         """What a killed process left; what is being written now is young."""
         with suppress(OSError):
-            for path in self.folder.glob(".new-*"):
+            for path in self.folder.glob(f"{PREFIX}*"):
                 if abs(path.lstat().st_mtime - time.time()) > _ABANDONED_S:
                     path.unlink(missing_ok=True)
 

@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from edge.durable import replace_file
 
 _MAGIC = b"lineclear-sealed-1\n"
 _MAX_HEADER_BYTES = 1 << 20
@@ -24,22 +25,7 @@ class SealBroken(Exception):
 def write_sealed(path: Path, header: Mapping[str, Any], payload: bytes) -> None:
     """Put header and payload at `path`, all or nothing, durable on return. OSError from the disk."""
     text = json.dumps({**header, "payload_sha256": hashlib.sha256(payload).hexdigest()}, sort_keys=True).encode()
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_MAGIC + len(text).to_bytes(_LENGTH_BYTES, "big") + text + payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o640)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(path, _MAGIC + len(text).to_bytes(_LENGTH_BYTES, "big") + text + payload, mode=0o640)
 
 
 def read_header(path: Path) -> dict[str, Any]:

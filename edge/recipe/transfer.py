@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edge.bundle.archive import check_entry
+from edge.durable import replacing
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe.document import Person, RecipeFile, Sentence, Sha256
 from edge.recipe.reading import BUNDLES, CHALLENGE, CURRENT, VERSIONS, Recipe, load_recipe
@@ -94,19 +94,10 @@ def export_recipe(path: Path, out: Path, version: int | None = None) -> Transfer
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=out.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-                    archive.writestr(LISTING, json.dumps(listing.model_dump(mode="json", by_alias=True), indent=1))
-                    for name, file in files.items():
-                        archive.write(file, name)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(out)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with replacing(out) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(LISTING, json.dumps(listing.model_dump(mode="json", by_alias=True), indent=1))
+            for name, file in files.items():
+                archive.write(file, name)
     except OSError as error:
         raise RecipeError(
             f"cannot be written ({error.strerror or error})", where=str(out), remedy="choose another place"

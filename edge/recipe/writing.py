@@ -19,6 +19,7 @@ import yaml
 
 from edge.bundle import Bundle, open_bundle
 from edge.bundle.image import decode_png, encode_png
+from edge.durable import PREFIX, sync, write_file
 from edge.errors import BundleError, ConfigError, RecipeError
 from edge.recipe import reading
 from edge.recipe.card import ThresholdCard
@@ -29,8 +30,6 @@ from edge.recipe.signing import Trust, carry, sign_version
 from edge.schema import Closed, load_yaml
 from edge.settings.judging import MaskPolygon, MasksFile
 from edge.types import ImageU8
-
-_NEW = ".new-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ def save(path: Path, content: Content, expected: int | None = None, *, trust: Tr
                 raise RecipeError(message, where=str(path), remedy="nothing was saved: do it again")
             for name in (reading.VERSIONS, reading.BUNDLES):
                 (path / name).mkdir(exist_ok=True)
-            _sync(path)
+            sync(path)
             _take_bundle(path, content.bundle)
             number = max(reading.versions(path), default=0) + 1
             _write_version(path, number, content, trust)
@@ -106,23 +105,23 @@ def _write_version(path: Path, number: int, content: Content, trust: Trust | Non
     }
     document = content.document.model_copy(update=update)
     masks = MasksFile.model_validate({"schema": 1, "masks": content.masks})
-    folder = Path(tempfile.mkdtemp(prefix=_NEW, dir=path / reading.VERSIONS))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path / reading.VERSIONS))
     folder.chmod(0o755)
-    _write(folder / reading.DOCUMENT, _yaml(document, "Written by lineclear; change it with lineclear-calibrate."))
-    _write(folder / reading.REFERENCE, image)
-    _write(folder / reading.MASKS, _yaml(masks, "Corners in 0..1 of the reference's width and height."))
+    write_file(folder / reading.DOCUMENT, _yaml(document, "Written by lineclear; change it with lineclear-calibrate."))
+    write_file(folder / reading.REFERENCE, image)
+    write_file(folder / reading.MASKS, _yaml(masks, "Corners in 0..1 of the reference's width and height."))
     if content.card is not None:
-        _write(folder / reading.CARD, _json(content.card))
+        write_file(folder / reading.CARD, _json(content.card))
     parity = content.parity or _parity_in_force(path, content.bundle)
     if parity is not None:
-        _write(folder / PARITY, _json(parity))
+        write_file(folder / PARITY, _json(parity))
     if content.challenge is not None:
         _copy_folder(content.challenge, folder / reading.CHALLENGE)
     if trust is not None:
         sign_version(folder, trust, content.document.created_by)
-    _sync(folder)
+    sync(folder)
     os.rename(folder, reading.version_folder(path, number))
-    _sync(path / reading.VERSIONS)
+    sync(path / reading.VERSIONS)
 
 
 def _parity_in_force(path: Path, bundle: Bundle) -> ParityReport | None:
@@ -152,10 +151,10 @@ def _reference_png(path: Path, content: Content) -> bytes:
 
 def _put_in_force(path: Path, number: int) -> None:
     """`current` is a small text file, not a link: it survives zip files and FAT sticks."""
-    temporary = path / f"{_NEW}current"
-    _write(temporary, f"{number:04d}\n".encode())
+    temporary = path / f"{PREFIX}current"
+    write_file(temporary, f"{number:04d}\n".encode())
     os.replace(temporary, path / reading.CURRENT)
-    _sync(path)
+    sync(path)
 
 
 def _take_bundle(path: Path, bundle: Bundle) -> None:
@@ -170,39 +169,24 @@ def _take_bundle(path: Path, bundle: Bundle) -> None:
                 return
         except BundleError:
             # Damaged, so every version that needs it is out of force anyway: make way for a sound copy.
-            os.rename(target, path / reading.BUNDLES / f"{_NEW}damaged-{bundle.name}")
-    folder = path / reading.BUNDLES / f"{_NEW}{bundle.name}"
+            os.rename(target, path / reading.BUNDLES / f"{PREFIX}damaged-{bundle.name}")
+    folder = path / reading.BUNDLES / f"{PREFIX}{bundle.name}"
     _copy_folder(bundle.path, folder)
     os.rename(folder, target)
-    _sync(path / reading.BUNDLES)
+    sync(path / reading.BUNDLES)
 
 
 def _copy_folder(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=False)
     for entry in target.rglob("*"):
-        _sync(entry)
-    _sync(target)
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync(entry: Path) -> None:
-    descriptor = os.open(entry, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(entry)
+    sync(target)
 
 
 def _sweep(path: Path) -> None:
     """Remove what a crashed save left behind; the lock says that nobody is at work on it."""
     for folder in (path, path / reading.VERSIONS, path / reading.BUNDLES):
-        for entry in folder.glob(f"{_NEW}*") if folder.is_dir() else ():
+        for entry in folder.glob(f"{PREFIX}*") if folder.is_dir() else ():
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -234,7 +218,7 @@ def _refuse_strangers(path: Path, view: str) -> None:
     elif path.exists():
         known = {reading.VERSIONS, reading.BUNDLES}
         others = [path] if not path.is_dir() else [entry for entry in path.iterdir() if entry.name not in known]
-        if any(not entry.name.startswith(_NEW) for entry in others):
+        if any(not entry.name.startswith(PREFIX) for entry in others):
             raise RecipeError("is there already and is no recipe", where=str(path), remedy="choose another place or remove it")
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.config import StationConfig
+from edge.durable import replace_file
 from edge.errors import ConfigError
 from edge.schema import read_json, validate
 
@@ -95,23 +95,7 @@ class LastGood:
             mode = self._like.stat().st_mode & _READERS
         except OSError:
             mode = stat.S_IRUSR | stat.S_IWUSR
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), mode | stat.S_IRUSR | stat.S_IWUSR)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self.path, text.encode(), mode=mode | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _hash(document: Any) -> str:

@@ -127,7 +127,7 @@ def test_the_sequence_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))[-1])
     Sequence(tmp_path / "sequence.json").next()
     assert synced[-1] == str(tmp_path)
-    assert synced[0].startswith(str(tmp_path / "sequence"))
+    assert synced[0].startswith(f"{tmp_path}/.new-")
 
 
 def test_the_sequence_grows_over_restarts_and_refuses_to_start_again(tmp_path: Path) -> None:

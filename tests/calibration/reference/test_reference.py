@@ -190,7 +190,7 @@ def test_a_disk_that_refuses_leaves_nothing_half_written(tmp_path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("calibration.reference.note.os.fsync", full)
+    monkeypatch.setattr("edge.durable.os.fsync", full)
     with pytest.raises(ConfigError, match="No space left"):
         write_reference(tmp_path / "x.png", shot(5), method="frame", sources=(Source(name="a", sha256="0" * 64),))
     assert not list(tmp_path.iterdir())
