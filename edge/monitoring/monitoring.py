@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from edge.errors import ConfigError
 from edge.health import Health, Value
 from edge.loop import Station, Witness
 from edge.monitoring.checks import Checks
 from edge.monitoring.collector import StationCollector
+from edge.monitoring.endpoint import Endpoint
 from edge.monitoring.machine import camera_memory, machine_values, process_values
-
-ADDRESS = "127.0.0.1"
-"""Whoever may see it from elsewhere is the site's to say, with a proxy that asks who they are: docs/ops/README.md."""
 
 
 class Monitoring:
@@ -42,12 +39,13 @@ class Monitoring:
         self._floor_bytes = floor_bytes
         self._checks = Checks(state_dir, now)
         self._station: Station | None = None
+        self._endpoint: Endpoint | None = None
         self.registry.register(StationCollector(health, views, self._infos))
 
     @property
     def witness(self) -> Witness:
         """Figures of the machine and the timers' outcomes, with their alarms."""
-        return Witness(self._values, self._checks.alarms)
+        return Witness(self._values, self._alarms)
 
     def watch(self, station: Station) -> None:
         """The station whose engines and cameras there is something to say of."""
@@ -55,22 +53,18 @@ class Monitoring:
 
     @contextmanager
     def serving(self, port: int | None) -> Iterator[None]:
-        """The page at http://127.0.0.1:PORT/metrics; None: no page. ConfigError: the port cannot be used."""
+        """The page at http://127.0.0.1:PORT/metrics; None: no page. A port that cannot be had is an alarm (`metrics`)."""
         if port is None:
             yield
             return
-        try:
-            server, thread = start_http_server(port, ADDRESS, self.registry)
-        except OSError as error:
-            remedy = "write another port, or stop the program that has it"
-            message = f"port {port} cannot be used ({error.strerror})"
-            raise ConfigError(message, where="health.prometheus_port", remedy=remedy) from None
-        try:
+        with Endpoint(self.registry, port) as self._endpoint:
             yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join(2)
+
+    def _alarms(self) -> dict[str, str | None]:
+        alarms = dict(self._checks.alarms())
+        if self._endpoint is not None:
+            alarms["metrics"] = self._endpoint.look()
+        return alarms
 
     def _values(self) -> dict[str, Value]:
         values = {**process_values(), **machine_values(self._state_dir), **self._checks.values()}
