@@ -30,12 +30,13 @@ from edge.loop.evidence import EvidenceKeeper
 from edge.loop.report import view_state
 from edge.publishers.base import Incoming
 from edge.publishers.memory import MemoryPublisher
-from edge.recipe import load_recipe
+from edge.recipe import Trust, load_recipe
 from edge.settings.archive import ArchiveSettings
 from edge.settings.clearance import ClearanceConfig
 from edge.settings.commands import CommandSettings
 from edge.settings.engines import SimulatedEngineSettings
 from edge.settings.mqtt import MemorySettings
+from edge.settings.trust import TrustSettings
 from tests.commands.schema_files import schemas
 from tests.station_parts import Event, ScriptedCamera, make_station, scene, with_noise
 
@@ -146,10 +147,11 @@ def running(
     publisher: Any = None,
     root: str = ROOT,
     pass_share: float = 1.0,
+    trust: TrustSettings | None = None,
 ) -> Iterator[Rig]:
     publisher = publisher or MemoryPublisher(MemorySettings(kind="memory", keep=20_000))
     commands = Commands(publisher, root, tmp_path, config or settings())
-    loaded = {view: load_recipe(recipes / "aspirin" / view) for view in VIEWS}
+    loaded = {view: load_recipe(recipes / "aspirin" / view, trust=Trust.of(trust)) for view in VIEWS}
     cameras = {view: ScriptedCamera(view, [CLEAN] * 200 if events is None else events) for view in VIEWS}
     log = AuditLog(tmp_path / "audit")
     with contextlib.ExitStack() as stack:
@@ -161,7 +163,8 @@ def running(
         sinks = [station._desk._pictures, pictures.submit, keeper.verdict]
         station._desk._pictures = lambda *args: [sink(*args) for sink in sinks]
         stack.enter_context(station)
-        seats = Seats(tuple(Place(view, str(recipes / "{product}" / view), "scripted", "") for view in VIEWS), simulated)
+        places = tuple(Place(view, str(recipes / "{product}" / view), "scripted", "") for view in VIEWS)
+        seats = Seats(places, simulated, trust=trust)
         in_force = {name: view.seating for name, view in station.views.items()}
 
         def trace(product: str, before: Any, after: Any, who: str, why: str) -> None:
