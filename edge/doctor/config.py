@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from edge.doctor.check import Case, Check, fail, ok, skip, warn
 
+_MEND = "mend it, then ask again: lineclear validate CONFIG; a station that runs goes on as it is until its next start"
+
 
 def config(case: Case) -> Iterator[Check]:
     """Every problem of the file and of the files that it names."""
     for problem in case.problems:
-        yield Check("config", fail("", "", "").status, problem)  # each problem names its own remedy
+        yield fail("config", problem, _MEND)
     if case.config is None:
         if not case.problems:
             yield skip("config", "none was named: lineclear doctor CONFIG looks at a station's too")

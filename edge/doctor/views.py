@@ -15,7 +15,7 @@ from edge.doctor.limits import CARD_AGE, CHALLENGE_AGE
 from edge.doctor.versions import versions_of
 from edge.errors import LineclearError, RecipeError
 from edge.pipeline import check_score
-from edge.recipe import Recipe, load_recipe, stale
+from edge.recipe import Recipe, Trust, load_recipe, stale
 from edge.recipe.challenge import FOLDER, read_challenge
 from edge.settings.engines import needs_parity
 
@@ -28,9 +28,10 @@ def recipes(case: Case) -> Iterator[Check]:
     """Each view's recipe. What is wrong with the files themselves is the config's check."""
     config = case.config
     assert config is not None  # noqa: S101
+    trust = Trust.of(config.trust)
     for name, view in config.views.items():
         try:
-            recipe = load_recipe(Path(view.recipe.replace("{product}", config.product or "")), view=name)
+            recipe = load_recipe(Path(view.recipe.replace("{product}", config.product or "")), view=name, trust=trust)
         except LineclearError:
             yield skip(f"recipe {name}", "cannot be loaded: the line `config` says why")
             continue
