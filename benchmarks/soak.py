@@ -37,6 +37,7 @@ from edge.cameras.supervision import SupervisedCamera
 from edge.config import StationConfig, ViewConfig
 from edge.demo.machine import collect
 from edge.publishers.mqtt import OUTBOX_FILE
+from edge.supervision import bound_arenas
 
 VIEWS, PRODUCTS = ("north", "east", "south"), ("alpha", "beta")
 SETTLE_S, WARM_UP_S = 60.0, 3.0
@@ -245,6 +246,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here")
     args = parser.parse_args()
     schedule = Schedule(args.broker_s, args.kill_s, args.change_s)
+    bound_arenas()  # as `lineclear run` does
     began = time.monotonic()
     print(f"load average at the start: {os.getloadavg()}, {os.cpu_count()} cores", flush=True)
     try:

@@ -16,7 +16,7 @@ from edge.app import assemble
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError, EngineFault, LineclearError
 from edge.safe_mode import ConfigWatch, LastGood, Proving
-from edge.supervision import Bomb, Notifier, Pulses, Restarts, Supervisor
+from edge.supervision import Bomb, Notifier, Pulses, Restarts, Supervisor, bound_arenas
 from edge.watching import Watching
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def run(config_path: Path) -> int:
     A config that cannot be used: the last good one, in safe mode. ConfigError: there is none that could be; StationBusy. If a
     part hangs the process ends with edge.supervision.HUNG, and does not return from here.
     """
+    bound_arenas()
     os.umask(os.umask(0o077) | 0o007)  # evidence and state are for the station and its group, whoever starts it
     notifier, restarts = Notifier.from_environment(os.environ), Restarts.of(config_path, os.environ)
     kept = LastGood.of(config_path, os.environ)
