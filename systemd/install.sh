@@ -12,7 +12,7 @@ source_dir="$(dirname "$here")"
 destdir="" # everything is placed below it; users, services and owners of the machine are then left alone
 dry_run=0
 wheelhouse=""
-extras="genicam,calibration,gpio,opcua,pdf,signing"
+extras="genicam,calibration,web,gpio,opcua,pdf,signing"
 python=""
 stations=()
 with_mosquitto=0
@@ -49,7 +49,7 @@ usage: sudo systemd/install.sh [options]
   --with-mosquitto     a broker for this machine alone, with a password and an access list for each --station
   --gige IFACE         tune the network for GigE Vision cameras on this interface (MTU 9000, socket buffers); opt-in
   --wheelhouse DIR     install from the wheels in DIR alone, without a network (made by `make wheelhouse`)
-  --extras LIST        parts to install (default genicam,calibration,gpio,opcua,pdf,signing; on an RTX box add tensorrt-rtx)
+  --extras LIST        parts to install (default genicam,calibration,web,gpio,opcua,pdf,signing; on an RTX box add tensorrt-rtx)
   --no-lock            do not take the tested versions of systemd/locks, but the newest that fit
   --python PROGRAM     the Python to use (default: JetPack's own, else the newest of 3.13 to 3.10 that is there)
   --pip-args "ARGS"    more arguments for pip, such as --index-url of a mirror

@@ -10,7 +10,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 source_dir="$(dirname "$here")"
 index="${INDEX_URL:-https://pypi.org/simple}"
 uv="${UV:-uv}"
-extras=(genicam calibration gpio opcua pdf signing) # as in install.sh
+extras=(genicam calibration web gpio opcua pdf signing) # as in install.sh
 
 command -v "$uv" >/dev/null || {
     echo "lock: $uv: is not installed: pip install uv, or UV=/path/to/uv systemd/lock.sh" >&2

@@ -14,7 +14,7 @@ from packaging.version import Version
 from tests.systemd.boxes import ROOT, SYSTEMD
 
 LOCKS = sorted((SYSTEMD / "locks").glob("*-py*.txt"))
-EXTRAS = ("genicam", "calibration", "gpio", "opcua", "pdf", "signing")
+EXTRAS = ("genicam", "calibration", "web", "gpio", "opcua", "pdf", "signing")
 PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^ ;\\]+)(?: ; ([^\\]+?))? *\\?$")
 
 
