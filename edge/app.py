@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edge.asking import Inside
-from edge.changeover import Changeover, ProductFile, named
+from edge.changeover import PRODUCT_FILE, Changeover, ProductFile, named
 from edge.clearance import Clearances, open_clearances
 from edge.config import StationConfig
 from edge.errors import ConfigError
@@ -24,7 +24,7 @@ from edge.monitoring import Monitoring
 from edge.outside import Outside
 from edge.parts import Publisher, make_publisher
 from edge.publishers.state_lock import StateLock
-from edge.views import places, setup
+from edge.views import Sight
 from edge.watching import Parts, Watching
 
 log = logging.getLogger(__name__)
@@ -74,16 +74,17 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     watching.begin(state_dir)
     publisher = make_publisher(config.publisher, config.station, state_dir)
     keeping = Keeping(config, state_dir, _now)
-    kept = ProductFile(state_dir / "product.json")
+    kept = ProductFile(state_dir / PRODUCT_FILE)
     if product is None:
         product = kept.read() or config.product or ""
-    seats = watching.seats(places(config), config.engine, config.trust)
+    sight = Sight(config)
+    seats = watching.seats(sight.places, config.engine, config.trust)
     seatings, engines = seats.all(product)
-    views = tuple(setup(name, view, seatings[name]) for name, view in config.views.items())
+    views = sight.setups(seatings)
     outside = Outside(config, publisher, state_dir, _now, identity, product)
     floor_bytes = config.archive.min_free_bytes if config.archive.enabled else None
     monitoring = Monitoring(health, config.views, identity.versions, state_dir, _now, floor_bytes)
-    witnesses = (keeping.witness, outside.witness, watching.witness, monitoring.witness)
+    witnesses = (keeping.witness, outside.witness, watching.witness, monitoring.witness, sight.witness)
     reporter = Reporter(publisher, identity, config.health.interval_s, _now, witnesses, watching.safe_mode)
     pictures = PictureSettings(config.pictures.publish, config.pictures.format, config.pictures.max_width)
     warm_bytes = int(config.changeover.warm_engines_mb * 1e6)
@@ -102,7 +103,9 @@ def _assembled(config: StationConfig, state_dir: Path, product: str | None, stac
     clearances = stack.enter_context(open_clearances(station, publisher, state_dir, config.clearance, others, _now))
     traces = trace_of(keeping, outside), settling(keeping, outside)
     changeover = Changeover(station, seats, kept, product, seatings, clearances.paused, *traces)
-    stack.enter_context(outside.doors(Inside(station, clearances, changeover, keeping.trail, keeping.folder)))
+    stack.enter_context(
+        outside.doors(Inside(station, clearances, changeover, keeping.trail, keeping.folder, sight.kept, keeping.keeper.asked))
+    )
     watching.attach(Parts(station, publisher, clearances, keeping.archive), health, state_dir, _now)
     return Assembly(station, clearances, changeover, publisher)
 

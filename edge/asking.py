@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.archive import ArchiveReader
+from edge.cameras.adjustments import Adjustments
 from edge.changeover import Changeover
 from edge.clearance import Clearances, Snapshot, read_order, read_review
-from edge.commands import Clearing, Looking, Parts, Selecting, SnapshotPictures
+from edge.commands import Clearing, Eyes, Looking, Parts, Selecting, SnapshotPictures, camera_handlers
 from edge.config import StationConfig
-from edge.loop import Station, view_state
+from edge.loop import AskedFor, Station, view_state
 from edge.trail import Trail
 
 
@@ -25,6 +26,8 @@ class Inside:
     changeover: Changeover
     trail: Trail
     archive: Path
+    adjustments: Adjustments
+    keeper: AskedFor
 
 
 def command_parts(
@@ -46,6 +49,7 @@ def command_parts(
             painter,
             lambda result_id, view, at: clearances.note_snapshot(Snapshot(result_id, view, at)),
             ArchiveReader(inside.archive),
+            inside.keeper,
         ),
         clearing=Clearing(
             order=lambda data: clearances.request(read_order(data, "cmd/clearance", asked, now()).request()),
@@ -56,4 +60,5 @@ def command_parts(
         selecting=Selecting(changeover.select, changeover.reload),
         views=inside.station.views,
         reload=changeover.reload,
+        more=camera_handlers(Eyes(inside.station.views, inside.adjustments, changeover.set_camera, inside.trail.change, now)),
     )

@@ -30,6 +30,9 @@ from edge.verdict import undecided
 log = logging.getLogger(__name__)
 
 PATTERN = "{product}"
+PRODUCT_FILE = "product.json"
+"""Of the state folder: see ProductFile."""
+BEING_SET = "its camera is being set anew: ask again in a few seconds"
 SWITCH_TIMEOUT_S = 300.0
 Trace = Callable[[str, Mapping[str, str], Mapping[str, str], str, str], None]
 """(product, recipes before, recipes after, who, why), recipes as `view -> name version`; raises to forbid the change."""
@@ -113,6 +116,16 @@ class Seats:
             selected = product if PATTERN in place.recipe else ""
             seatings[view] = replace(self._seating(recipe, origin, place.camera_hash, engines), product=selected)
         return seatings, engines
+
+    def with_camera(self, seating: Seating, camera_hash: str) -> tuple[Seating, dict[str, EngineOffer]]:
+        """The same recipe for a camera with these settings, now and at every changeover to come; with its engine."""
+        view = seating.origin.view
+        self.places[view] = replace(self.places[view], camera_hash=camera_hash)
+        if seating.pipeline is None or seating.blocked is not None:
+            return seating, {}
+        engines: dict[str, EngineOffer] = {}
+        fresh = self._seating(seating.pipeline.recipe, seating.origin, camera_hash, engines)
+        return replace(fresh, product=seating.product), engines
 
     def build(self, product: str) -> None:
         """Have the engines built that `product` needs, while the station goes on judging with those in force: it may take
@@ -209,6 +222,25 @@ class Changeover:
         """Read the recipes of the product in force again. may_block: views that may come out unable to judge."""
         with self._lock:
             return self._apply(self._product, who, why, may_block)
+
+    def set_camera(self, seat: Callable[[], Seating], camera_hash: str, set_anew: Callable[[], None]) -> None:
+        """Judge nothing of a view while `set_anew` sets its camera, then go on with what its recipe says of a camera of that
+        hash. What set_anew raises goes on to the caller: then the camera is as it was, and the view judges on. seat: gives
+        what judges it.
+        """
+        with self._lock, self._guard():
+            seating = seat()
+            view = seating.origin.view
+            before = self._seats.places[view].camera_hash
+            blocked = undecided(ReasonCode.CAMERA_LOST, BEING_SET)
+            self._switch({view: replace(seating, blocked=seating.blocked or blocked)}, {}, {view})
+            try:
+                set_anew()
+                before = camera_hash
+            finally:
+                # Whatever came of it: the view must not stay as it is now, and the hash is that of what is set.
+                again, engines = self._seats.with_camera(seating, before)
+                self._switch({view: again}, engines, {view})
 
     def _apply(self, product: str, who: str, why: str, may_block: Collection[str] = ()) -> Selected:
         self._seats.build(product)

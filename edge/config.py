@@ -14,7 +14,15 @@ from edge.errors import ConfigError
 from edge.schema import Closed, read_yaml, validate
 from edge.settings.archive import ArchiveSettings
 from edge.settings.audit import AuditSettings
-from edge.settings.cameras import CameraSettings, ProcessSettings, is_live, source_key, trigger_mode
+from edge.settings.cameras import (
+    Adjustable,
+    CameraSettings,
+    ProcessSettings,
+    adjustable_problems,
+    is_live,
+    source_key,
+    trigger_mode,
+)
 from edge.settings.clearance import ClearanceConfig
 from edge.settings.commands import CommandSettings
 from edge.settings.engines import EngineSettings, OnnxRuntimeSettings
@@ -27,12 +35,23 @@ from edge.settings.trust import TrustSettings
 
 
 class ViewConfig(Closed):
-    """One fixed camera pose. recipe may hold `{product}`: the product of the station, or of the check, is put there."""
+    """One fixed camera pose. recipe may hold `{product}`: the product of the station, or of the check, is put there.
+
+    adjustable: what of the camera the command `camera` may set, and from where to where.
+    """
 
     camera: CameraSettings
     recipe: str = Field(min_length=1)
     trigger: TriggerSettings = TriggerSettings()
     process: ProcessSettings = ProcessSettings()
+    adjustable: Adjustable = Field({})
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        problems = adjustable_problems(self.camera, self.adjustable)
+        if problems:
+            raise ValueError("; ".join(f"adjustable: {problem}" for problem in problems))
+        return self
 
     @model_validator(mode="after")
     def _every_frame_is_a_trigger(self) -> Self:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from edge.cameras.adjustments import Adjustments, in_force
 from edge.cameras.supervision import SupervisedCamera
 from edge.changeover import Place
 from edge.config import StationConfig, ViewConfig
-from edge.loop import Seating, ViewSetup
+from edge.loop import Seating, ViewSetup, Witness
 from edge.settings.cameras import (
     ProcessSettings,
     camera_name,
@@ -16,8 +19,44 @@ from edge.settings.cameras import (
     usual_latency_s,
 )
 
+CAMERA_ALARM = "camera_settings"
 SPARE_SLOTS = 4
 """Frames in a camera's ring beside those that wait for the judge: judged, being fetched, being written, and one to spare."""
+
+
+class Sight:
+    """The cameras of a config as they are set now. kept: what was adjusted of them. config: the config with it."""
+
+    def __init__(self, config: StationConfig) -> None:
+        """config: as it stands in its file."""
+        self.kept = Adjustments(config)
+        found = self.kept.read()
+        self._trouble = "; ".join(found.problems) or None
+        self._adjusted = {name: dict(each.values) for name, each in found.views.items()}
+        self.config = in_force(config)
+
+    def setups(self, seatings: Mapping[str, Seating]) -> tuple[ViewSetup, ...]:
+        """Every view, ready to run."""
+        views = self.config.views.items()
+        made = tuple(setup(name, view, seatings[name]) for name, view in views)
+        for view in made:
+            view.adjusted = {**self._adjusted.get(view.name, {})}
+        return made
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Every view as a changeover needs it."""
+        return places(self.config)
+
+    @property
+    def witness(self) -> Witness:
+        """An alarm while something was kept that does not count."""
+        return Witness(dict, self._alarms)
+
+    def _alarms(self) -> dict[str, str | None]:
+        if self._trouble is not None:
+            self._trouble = "; ".join(self.kept.read().problems) or None
+        return {CAMERA_ALARM: self._trouble}
 
 
 def places(config: StationConfig) -> tuple[Place, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+log = logging.getLogger(__name__)
 INDEX: Final = "index.sqlite"
 _APPLICATION_ID: Final = 0x4C434152  # "LCAR"
 _VERSION: Final = 1
@@ -81,6 +83,16 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 COMMIT;
 """
+# Came later, for looking back over years. A file made before gets them when a station opens it; readers do without.
+_LATER: Final = """
+BEGIN IMMEDIATE;
+CREATE INDEX IF NOT EXISTS entries_product ON entries (product, decided_us);
+CREATE INDEX IF NOT EXISTS entries_reason ON entries (reason, decided_us) WHERE reason != '';
+CREATE INDEX IF NOT EXISTS entries_clearances ON entries (decided_us) WHERE kind = 'clearance';
+CREATE INDEX IF NOT EXISTS missing_result ON missing (result_id);
+COMMIT;
+"""
+LATER_INDEXES: Final = ("entries_product", "entries_reason", "entries_clearances", "missing_result")
 
 
 class DamagedIndexError(Exception):
@@ -154,6 +166,7 @@ def _open_checked(path: Path) -> sqlite3.Connection:
             connection.executescript(_SCHEMA)
         else:
             _check(connection)
+        _add_later(connection)
     except sqlite3.Error as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
@@ -163,6 +176,21 @@ def _open_checked(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _add_later(connection: sqlite3.Connection) -> None:
+    """What is only there to be quick must not keep the station from storing: a full disk is tried again at the next start."""
+    with closing(connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")) as names:
+        there = {name for (name,) in names}
+    if there.issuperset(LATER_INDEXES):
+        return
+    try:
+        connection.executescript(_LATER)
+    except sqlite3.OperationalError as error:
+        log.warning("archive_index_without what=%s why=%s", ",".join(sorted(set(LATER_INDEXES) - there)), error)
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
 
 
 def _check(connection: sqlite3.Connection) -> None:

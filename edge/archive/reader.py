@@ -13,13 +13,14 @@ from typing import Any, Final
 from edge.archive.evidence import DOCUMENT, FRAME, MAP, OVERLAY, ArchiveError, Entry, Kind, StoredMap
 from edge.archive.index import files_of
 from edge.archive.index_file import INDEX, open_for_reading
-from edge.archive.packing import FIELDS, clean, microseconds, moment_of, unpack_document, unpack_map
+from edge.archive.packing import FIELDS, clean, moment_of, unpack_document, unpack_map
+from edge.archive.selecting import Selection
 from edge.bundle.image import decode_png
 from edge.errors import BundleError
 from edge.schema import read_bounded
 from edge.types import ImageU8
 
-_COLUMNS: Final = ", ".join(("decided_us", "folder", "files", *FIELDS))
+COLUMNS: Final = ", ".join(("decided_us", "folder", "files", *FIELDS))
 _LISTED: Final = ("result_id", "kind", "view", "outcome", "batch", "clearance_id", "why", "at_us", "decided_us")
 _VERIFY: Final = "run `lineclear archive verify`"
 
@@ -46,37 +47,29 @@ class ArchiveReader:
         newest_first: bool = True,
     ) -> list[Entry]:
         """What matches all that is given; since (included) and until (excluded) are times of decision, with a zone."""
-        given = {
-            "view": view, "batch": batch, "product": product, "outcome": outcome, "reason": reason, "kind": kind,
-            "clearance_id": clearance_id,
-        }  # fmt: skip
-        conditions: list[tuple[str, Any]] = [
-            (f"{name} = ?", clean(value)) for name, value in given.items() if value is not None
-        ]
-        times: list[tuple[str, Any]] = [("decided_us >= ?", since), ("decided_us < ?", until)]
-        conditions += [(condition, microseconds(moment)) for condition, moment in times if moment is not None]
-        where = " AND ".join(condition for condition, _ in conditions) or "1"
+        asked = Selection(view, batch, product, outcome, reason, kind, clearance_id, since, until)
+        where, values = asked.where()
         order = "DESC" if newest_first else "ASC"
-        query = f"SELECT {_COLUMNS} FROM entries WHERE {where} ORDER BY decided_us {order}, id {order} LIMIT ?"  # noqa: S608
-        return self._entries(query, (*(value for _, value in conditions), -1 if limit is None else limit))
+        query = f"SELECT {COLUMNS} FROM entries WHERE {where} ORDER BY decided_us {order}, id {order} LIMIT ?"  # noqa: S608
+        return self._entries(query, (*values, -1 if limit is None else limit))
 
     def get(self, result_id: str) -> Entry | None:
         """One result, None if it is not there."""
-        found = self._entries(f"SELECT {_COLUMNS} FROM entries WHERE result_id = ?", (clean(result_id),))  # noqa: S608
+        found = self._entries(f"SELECT {COLUMNS} FROM entries WHERE result_id = ?", (clean(result_id),))  # noqa: S608
         return found[0] if found else None
 
     def folders(self) -> list[str]:
         """The folders that the index names, relative, `2026-11-22/07`, in order of time."""
-        with self._index() as index:
+        with self.index() as index:
             return [folder for (folder,) in index.execute("SELECT DISTINCT folder FROM entries ORDER BY folder")]
 
     def in_folder(self, folder: str) -> list[Entry]:
         """All results of one of the folders."""
-        return self._entries(f"SELECT {_COLUMNS} FROM entries WHERE folder = ? ORDER BY decided_us, id", (folder,))  # noqa: S608
+        return self._entries(f"SELECT {COLUMNS} FROM entries WHERE folder = ? ORDER BY decided_us, id", (folder,))  # noqa: S608
 
     def count(self) -> int:
         """How many results there are."""
-        with self._index() as index:
+        with self.index() as index:
             return int(index.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def purged(self, batch: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
@@ -130,10 +123,11 @@ class ArchiveReader:
         return data
 
     def _entries(self, query: str, values: tuple[object, ...]) -> list[Entry]:
-        with self._index() as index:
-            return [self._entry(row) for row in index.execute(query, values)]
+        with self.index() as index:
+            return [self.entry(row) for row in index.execute(query, values)]
 
-    def _entry(self, row: tuple[Any, ...]) -> Entry:
+    def entry(self, row: tuple[Any, ...]) -> Entry:
+        """A row of COLUMNS."""
         decided_us, folder, text, *rest = row
         files = files_of(text)
         return Entry(
@@ -148,12 +142,13 @@ class ArchiveReader:
     def _listed(self, table: str, batch: str | None, limit: int | None) -> list[dict[str, Any]]:
         where, values = ("batch = ?", (clean(batch),)) if batch is not None else ("1", ())
         query = f"SELECT {', '.join(_LISTED)} FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
-        with self._index() as index:
+        with self.index() as index:
             rows = index.execute(query, (*values, -1 if limit is None else limit))
             return [dict(zip(_LISTED, row, strict=True)) for row in rows]
 
     @contextmanager
-    def _index(self) -> Iterator[sqlite3.Connection]:
+    def index(self) -> Iterator[sqlite3.Connection]:
+        """The index, to be read only; what goes wrong with it in the block is an ArchiveError."""
         path = self.folder / INDEX
         if not path.exists():
             remedy = "name the archive's folder; a station makes it when it first runs with it"

@@ -83,12 +83,12 @@ class Archive:
         drawn = hashlib.sha256(f"{self._settings.pass_seed}:{clean(evidence.result_id)}".encode()).digest()
         return int.from_bytes(drawn[:8], "big") < self._settings.pass_share * 2**64
 
-    def submit(self, evidence: Evidence) -> None:
+    def submit(self, evidence: Evidence, *, asked: bool = False) -> None:
         """Hand over one result. Never blocks; arrays are copied unless they are read-only and own their memory.
 
-        PASS verdicts outside clearances are kept as the settings' sample says.
+        PASS verdicts outside clearances are kept as the settings' sample says, and where a person asked for this one.
         """
-        if not self.wants(evidence):
+        if not (self._settings.enabled if asked else self.wants(evidence)):
             return
         if self._queue.stopped:
             self._lose([evidence], "the station stopped")

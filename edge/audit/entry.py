@@ -55,6 +55,8 @@ class Action(str, Enum):
     CLOCK_JUMP = "clock_jump"
     PURGE = "purge"
     EXPORT = "export"
+    LABEL = "label"
+    CAMERA = "camera"
     REPAIR = "repair"  # written by the log itself, when it found its own end damaged
 
 

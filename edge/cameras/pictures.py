@@ -81,7 +81,7 @@ class Pictures:
         pose[:2, 2] += self._margin
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         seen = cv2.warpAffine(scene, pose[:2], self._settings.size_wh, flags=flags, borderMode=cv2.BORDER_REFLECT)
-        gain = control.light * (1 + self._settings.drift * self._wave(number, 1.0, 1))
+        gain = control.light * self._settings.brightness * (1 + self._settings.drift * self._wave(number, 1.0, 1))
         return np.asarray(cv2.convertScaleAbs(seen, alpha=gain, beta=0), np.uint8)
 
     def _with_noise(self, picture: ImageU8, number: int) -> ImageU8:

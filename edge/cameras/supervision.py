@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
@@ -97,19 +99,36 @@ class SupervisedCamera:
         self._lives = 0
         self._past = Counters()
         self._handoff_s = 0.0
+        self._door = threading.Lock()
+        self._wanted: tuple[CameraSettings, Future[int]] | None = None
 
     def __enter__(self) -> Self:
         """Start the first process."""
-        self._start()
+        with self._door:
+            self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the process there is."""
-        if self._camera is not None:
-            self._camera.__exit__(None, None, None)
-            self._keep_counters(self._camera)
-            self._camera = None
-        self._become("closed")
+        self._end()
+        with self._door:
+            self._become("closed")
+            self._take_wanted()
+
+    def renew(self, settings: CameraSettings) -> Future[int]:
+        """Have it started again with other settings, as soon as whoever drives it comes by. Any thread.
+
+        The future gets the host's monotonic ns at which the process before was over: what was grabbed earlier was grabbed
+        with other settings. Who cancels it before it is done leaves all as it is; so do yet other settings.
+        """
+        answer = Future[int]()
+        with self._door:
+            if self._wanted is not None:
+                self._wanted[1].cancel()
+            self._wanted = settings, answer
+            if self._status == "closed":
+                self._take_wanted()
+        return answer
 
     @property
     def pid(self) -> int | None:
@@ -180,8 +199,32 @@ class SupervisedCamera:
             self._lose(error)
             raise
 
+    def _end(self) -> None:
+        if self._camera is not None:
+            self._camera.__exit__(None, None, None)
+            self._keep_counters(self._camera)
+            self._camera = None
+
+    def _take_wanted(self) -> None:
+        """The process is over; behind the door."""
+        if self._wanted is not None:
+            (settings, answer), self._wanted = self._wanted, None
+            if answer.set_running_or_notify_cancel():
+                self._settings = settings
+                answer.set_result(time.monotonic_ns())
+
+    def _renewed(self) -> None:
+        if self._wanted is None or self._status == "closed":
+            return
+        self._end()
+        with self._door:
+            self._take_wanted()
+        self._error = None
+        self._start()
+
     def _live(self, timeout_s: float) -> ProcessCamera:
         deadline_s = time.monotonic() + timeout_s
+        self._renewed()
         if self._camera is None:
             self._await_due(timeout_s)
         camera = self._camera
@@ -222,10 +265,7 @@ class SupervisedCamera:
         self._become("opening")
 
     def _lose(self, error: DeviceError) -> None:
-        if self._camera is not None:
-            self._camera.__exit__(None, None, None)
-            self._keep_counters(self._camera)
-            self._camera = None
+        self._end()
         refused = isinstance(error, CameraRefused)
         # A copy: the traceback of the one that is raised holds the caller's variables, and with them frames and their slots.
         self._error = _copy(error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.audit import Action, AuditLog
+from edge.cameras.adjustments import in_force
 from edge.cli.terminal import say
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError
@@ -25,7 +26,7 @@ def take_in(file: Path, out: Path, view: str | None, config: Path | None, who: s
     """Import the file, and say whether its card holds here; 0. config: of the station, whose audit log gets an entry."""
     camera_hash, trace, trust = None, None, None
     if config is not None:
-        station = load_config(config)
+        station = in_force(load_config(config))
         views = station.views
         if view is None or view not in views:
             remedy = f"name one of its views with --view: {', '.join(views)}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge.bundle import Bundle, open_bundle
 from edge.bundle.files import MODEL_FP16
+from edge.cameras.adjustments import Adjustments
 from edge.cli.inspection import inspect_config
 from edge.cli.recipe_use import check_use
 from edge.cli.terminal import complain, one_line, say
@@ -48,7 +49,11 @@ def _what(path: Path) -> str:
     config, problems = inspect_config(path)
     if config is None or problems:
         raise ConfigError("is not sound", where=str(path), problems=problems)
-    return f"station {config.station.topic}, {len(config.views)} view(s)"
+    found = Adjustments(config).read()
+    if found.problems:
+        raise ConfigError("is not sound", where=str(path), problems=tuple(f"{path}: {each}" for each in found.problems))
+    adjusted = f", camera of {', '.join(found.views)} not as in the file" if found.views else ""
+    return f"station {config.station.topic}, {len(config.views)} view(s){adjusted}"
 
 
 def _recipe(path: Path) -> str:

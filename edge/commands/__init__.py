@@ -3,6 +3,7 @@
 `Commands` listens from before the publisher opens and does what is asked while it is `serving` its `Parts`.
 """
 
+from edge.commands.adjusting import Eyes, camera_handlers
 from edge.commands.asking import Clearing
 from edge.commands.assembly import Commands, Parts
 from edge.commands.changing import Selecting
@@ -14,9 +15,11 @@ __all__ = [
     "NAME_ALARM",
     "Clearing",
     "Commands",
+    "Eyes",
     "Looking",
     "Parts",
     "Selecting",
     "SnapshotPictures",
+    "camera_handlers",
     "new_instance",
 ]

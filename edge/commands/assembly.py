@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,9 @@ MEMORY_ALARM: Final = "commands"
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What the commands work on. What is None is refused by name. views, reload: for threshold and mask."""
+    """What the commands work on. What is None is refused by name. views, reload: for threshold and mask. more: handlers that
+    are there already.
+    """
 
     audit: Audit
     looking: Looking
@@ -35,6 +37,7 @@ class Parts:
     selecting: Selecting | None = None
     views: Mapping[str, View] | None = None
     reload: Reload | None = None
+    more: Handlers = field(default_factory=dict)
 
 
 def _utc_now() -> datetime:
@@ -82,7 +85,7 @@ class Commands:
         return {NAME_ALARM: self._watch.alarm, MEMORY_ALARM: self._desk.trouble if self._desk is not None else None}
 
     def _handlers(self, parts: Parts) -> Handlers:
-        handlers = dict(looking_handlers(parts.looking))
+        handlers = {**parts.more, **looking_handlers(parts.looking)}
         if parts.clearing is not None:
             handlers |= clearing_handlers(parts.clearing, parts.audit)
         if parts.selecting is not None:

@@ -33,6 +33,18 @@ class Painter(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Puts a snapshot's evidence into the archive: `edge.loop.asked.AskedFor`."""
+
+    def expect(self, view: str) -> None:
+        """A snapshot of this view is about to be taken; `keep` follows."""
+        ...
+
+    def keep(self, result_id: str, view: str) -> None:
+        """It is this one. Never blocks."""
+        ...
+
+
 class Asked(Protocol):
     """A running station: `edge.loop.Station`."""
 
@@ -55,6 +67,7 @@ class Looking:
     painter: Painter | None = None
     shown: Callable[[str, str, datetime], object] | None = None
     archive: ArchiveReader | None = None
+    keeper: Keeper | None = None
 
 
 def looking_handlers(looking: Looking) -> Handlers:
@@ -80,6 +93,7 @@ class _Seen:
                 recipe_version=state.recipe_version,
                 bundle=state.bundle,
                 engine=state.engine,
+                camera_adjusted=dict(state.camera_adjusted),
             )
             for state in self.looking.views()
         )
@@ -87,14 +101,23 @@ class _Seen:
         return Done(State(product=self.looking.product(), ready=ready, clearance=self.looking.clearance(), views=views))
 
     def snapshot(self, order: Order) -> Outcome:
-        view = order.as_(SnapshotCommand).view
+        command = order.as_(SnapshotCommand)
+        view, keeper = command.view, self.looking.keeper if command.keep else None
         known = [state.view for state in self.looking.views()]
         if view not in known:
             raise Refused("refused", f"there is no view {view!r}", remedy=f"there are {', '.join(known)}")
         if self.looking.painter is not None:
             self.looking.painter.expect(view)
+        if keeper is not None:
+            keeper.expect(view)
         (answer,) = self.looking.station.ask(view, 1, SNAPSHOT_TIMEOUT_S, None)
-        return Later(Triggered(view=view), answer, self._shown)
+
+        def done(verdict: Verdict) -> Done:
+            if keeper is not None:
+                keeper.keep(verdict.result_id, verdict.view)
+            return self._shown(verdict)
+
+        return Later(Triggered(view=view), answer, done)
 
     def _shown(self, verdict: Verdict) -> Done:
         painter, grabbed_at, reason = self.looking.painter, verdict.origin.grabbed_at, verdict.reason

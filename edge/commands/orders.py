@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from edge.commands.words import Count, Moment, Name, Note, Number, Truth, ViewName, Why
 from edge.schema import Closed
+from edge.settings.adjustable import FeatureName
 from edge.settings.mqtt import TopicLevel
 
 COMMAND_SCHEMA: Final = "lineclear/command/1"
@@ -99,14 +100,24 @@ class MaskCommand(SignedByPerson):
     enabled: Truth
 
 
+class CameraCommand(SignedByPerson):
+    """Set a view's camera anew, within the limits of the station's config. What is not named stays as it is; settings null:
+    all of it as in the config. The view is UNDECIDED meanwhile, and UNDECIDED(card_stale) where its thresholds do not fit then.
+    """
+
+    view: ViewName
+    settings: Annotated[dict[FeatureName, Number], Field(min_length=1)] | None
+
+
 class ReloadCommand(SignedByPerson):
     """Read the recipes of the product in force again: what was saved since comes into force."""
 
 
 class SnapshotCommand(Command):
-    """A frame of a view, judged and painted, now."""
+    """A frame of a view, judged and painted, now. keep: its evidence goes into the archive, whatever its outcome."""
 
     view: ViewName
+    keep: Truth = False
 
 
 class StateCommand(Command):
@@ -145,6 +156,7 @@ COMMANDS: Final[dict[str, Spec]] = {
     "recipe": Spec(RecipeCommand, acts=True),
     "threshold": Spec(ThresholdCommand, acts=True),
     "mask": Spec(MaskCommand, acts=True),
+    "camera": Spec(CameraCommand, acts=True),
     "reload": Spec(ReloadCommand, acts=True),
     "snapshot": Spec(SnapshotCommand, acts=True),
     "state": Spec(StateCommand),

@@ -107,6 +107,19 @@ class MaskSet(Closed):
     remedy: str
 
 
+class CameraSet(Closed):
+    """The view's camera as it runs now. settings: what may be set, as it is; adjusted: what of it is not as in the config.
+    undecided: why the view cannot judge with it, "" if it can.
+    """
+
+    kind: Literal["camera_set"] = "camera_set"
+    view: str
+    settings: dict[str, float]
+    adjusted: dict[str, float]
+    undecided: str
+    remedy: str
+
+
 class Triggered(Closed):
     """The camera was triggered."""
 
@@ -126,7 +139,9 @@ class Snapshot(Closed):
 
 
 class StateView(Closed):
-    """One view: what it is made of, and whether it can be judged."""
+    """One view: what it is made of, and whether it can be judged. camera_adjusted: settings of its camera that are not as in
+    the config.
+    """
 
     view: str
     ready: bool
@@ -137,6 +152,7 @@ class StateView(Closed):
     recipe_version: int | None
     bundle: str
     engine: str
+    camera_adjusted: dict[str, float]
 
 
 class State(Closed):
@@ -171,5 +187,18 @@ class Found(Closed):
     more: bool
 
 
-Result = Begun | Answered | Cancelled | Challenged | Selected | ThresholdSet | MaskSet | Triggered | Snapshot | State | Found
+Result = (
+    Begun
+    | Answered
+    | Cancelled
+    | Challenged
+    | Selected
+    | ThresholdSet
+    | MaskSet
+    | CameraSet
+    | Triggered
+    | Snapshot
+    | State
+    | Found
+)
 AnyResult = Annotated[Result | Running, Field(discriminator="kind")]

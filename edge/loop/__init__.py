@@ -1,5 +1,6 @@
 """The station's threads: one grabber per view, one judge, one picture maker; one trigger, one verdict, always."""
 
+from edge.loop.asked import AskedFor
 from edge.loop.evidence import EvidenceKeeper
 from edge.loop.judging import Examined
 from edge.loop.pictures import PictureSettings
@@ -9,6 +10,7 @@ from edge.loop.station import Station
 from edge.loop.switching import CallLimits, EngineOffer, SwitchRefused
 
 __all__ = [
+    "AskedFor",
     "CallLimits",
     "EngineOffer",
     "EvidenceKeeper",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from edge.archive import Archive, Evidence
 from edge.heatmap import encode, overlay
+from edge.loop.asked import AskedFor
 from edge.loop.pictures import kept
 from edge.pipeline import Judged, picture_of
 from edge.publishers.clearance_payloads import ClearanceProgress
@@ -37,6 +38,7 @@ class EvidenceKeeper:
         self._archive = archive
         self._max_width = max_width
         self._occasions: dict[str, Occasion] = {}
+        self.asked = AskedFor(lambda evidence: archive.submit(evidence, asked=True))
 
     def occasion(self, progress: ClearanceProgress) -> None:
         """Hears how clearances come along: verdicts that are made for one are kept with its batch."""
@@ -67,7 +69,8 @@ class EvidenceKeeper:
             score=judgement.score,
             threshold=judgement.threshold,
         )
-        if not self._archive.wants(evidence):
+        is_sampled = self._archive.wants(evidence)
+        if not is_sampled and not self.asked.wants(verdict.result_id, verdict.view):
             return
         try:
             image = kept(frame).image if frame is not None else None
@@ -81,7 +84,10 @@ class EvidenceKeeper:
             evidence = replace(
                 evidence, anomaly_map=raw.scores, judged=measurement.judged, map_to_reference=raw.map_to_reference
             )
-        self._archive.submit(evidence)
+        if is_sampled:
+            self._archive.submit(evidence)
+        else:
+            self.asked.offer(evidence)
 
     def clearance(self, clearance: Clearance) -> None:
         """The clearance's document as it was published; its verdicts came before."""

@@ -195,6 +195,7 @@ class Grabber:
                 frame = self._camera.grab(min(SLICE_S, remaining_s))
             except (CameraLost, CameraRefused) as error:
                 if self._is_opening():
+                    triggered = False  # whoever was triggered before is gone, and its frame with it
                     stop.wait(GLANCE_S)
                     continue
                 self._end((ticket,), ReasonCode.CAMERA_LOST, str(error))

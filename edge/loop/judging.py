@@ -46,7 +46,13 @@ class Seat(Protocol):
         """Names of the parts in use, for the verdict."""
         ...
 
+    @property
+    def frames_from_ns(self) -> int:
+        """What was grabbed earlier (host monotonic ns) was grabbed with other camera settings."""
+        ...
 
+
+SET_ANEW = "this frame was taken before the camera was set anew: ask again"
 ERRAND_S = 300.0
 """How long a changeover may keep the judge beside the opening of its engines."""
 
@@ -171,6 +177,9 @@ class JudgeDesk:
         pipeline = seat.pipeline
         if seat.blocked is not None or pipeline is None:
             self._finish(job.ticket, seat.blocked or _no_recipe(), job.frame, None)
+            return
+        if job.frame.grabbed_ns < seat.frames_from_ns:
+            self._finish(job.ticket, undecided(ReasonCode.CAMERA_LOST, SET_ANEW), job.frame, None)
             return
         with self.pulse.step(f"a frame of {job.ticket.view}", self.pulse.limit_s):
             judged = pipeline.judge(job.frame.image)

@@ -38,6 +38,11 @@ class ReportedView(Protocol):
         """Says what is wrong with the pictures, "" if nothing is."""
         ...
 
+    @property
+    def adjusted(self) -> Mapping[str, float]:
+        """What is set of its camera otherwise than in the config."""
+        ...
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -201,6 +206,7 @@ def view_state(view: ReportedView) -> ViewState:
         engine=origin.engine,
         reason=reason,
         engine_fallbacks=seating.engine_fallbacks,
+        camera_adjusted=tuple(sorted(view.adjusted.items())),
     )
 
 

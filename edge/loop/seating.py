@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from edge.cameras.base import Camera
 from edge.engines.base import Engine
@@ -46,7 +46,9 @@ class Seating:
 @dataclass
 class ViewSetup:
     """One view, ready to run. drains, checks_frozen: see Grabber. `seating` is replaced whole, so that any thread reads one
-    state of it. pictures_trouble: what is wrong with the pictures that its camera gives, "" if nothing is.
+    state of it. adjusted: what is set of its camera otherwise than in the config. frames_from_ns: host monotonic ns; what
+    was grabbed before was grabbed with other camera settings, and is not judged. pictures_trouble: what is wrong with the
+    pictures that its camera gives, "" if nothing is.
     """
 
     name: str
@@ -56,6 +58,8 @@ class ViewSetup:
     drains: bool = True
     checks_frozen: bool = False
     pictures_trouble: Callable[[], str] = str
+    adjusted: Mapping[str, float] = field(default_factory=dict)
+    frames_from_ns: int = 0
 
     @property
     def origin(self) -> Origin:

@@ -36,7 +36,7 @@ class StationStatus(str, Enum):
 @dataclass(frozen=True)
 class ViewState:
     """What one view is made of and whether it can be judged; reason says why not. engine_fallbacks: of `engine: {kind: auto}`,
-    the better engines that could not be had, and why.
+    the better engines that could not be had, and why. camera_adjusted: settings of its camera that are not as in the config.
     """
 
     view: str
@@ -49,6 +49,7 @@ class ViewState:
     engine: str = ""
     reason: str = ""
     engine_fallbacks: tuple[str, ...] = ()
+    camera_adjusted: tuple[tuple[str, float], ...] = ()
 
 
 def offline_body(reason: str) -> dict[str, Any]:
@@ -114,4 +115,5 @@ def _view(view: ViewState) -> dict[str, Any]:
         "bundle": view.bundle,
         "engine": view.engine,
         "engineFallbacks": list(view.engine_fallbacks),
+        "cameraAdjusted": dict(view.camera_adjusted),
     }

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from edge.schema import Closed
+from edge.settings import adjustable
 from edge.settings.genicam import GenicamSettings
 from edge.settings.simulated import SimulatedSettings
 
@@ -81,6 +82,7 @@ class VideoSettings(Closed):
         return self
 
 
+Adjustable = adjustable.Adjustable
 CameraSettings = Annotated[GenicamSettings | FolderSettings | VideoSettings | SimulatedSettings, Field(discriminator="kind")]
 
 
@@ -167,9 +169,18 @@ def camera_name(settings: CameraSettings) -> str:
     return str(settings.path) if isinstance(settings, FolderSettings) else f"simulated {settings.scene}"
 
 
+def adjustable_problems(settings: CameraSettings, limits: Adjustable) -> tuple[str, ...]:
+    """One phrase for each thing that is wrong with what may be set of this camera."""
+    return tuple(adjustable.limit_problems(settings, limits))
+
+
 def hash_of_camera(settings: CameraSettings) -> str:
     """SHA-256 of everything that is set of the camera: a threshold card holds for these settings and no others."""
-    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    said = settings.model_dump(mode="json")
+    if isinstance(settings, SimulatedSettings):
+        # Cards are older than these keys: unsaid, they change nothing of the picture, nor of what the cards hold for.
+        said = {name: value for name, value in said.items() if value is not None or name not in ("exposure_us", "gain_db")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def source_key(settings: CameraSettings) -> str | None:

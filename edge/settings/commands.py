@@ -12,8 +12,9 @@ from edge.schema import Closed
 from edge.settings.mqtt import TopicLevel
 
 CommandName = Literal[
-    "clearance", "cancel", "challenge", "review", "recipe", "threshold", "mask", "reload", "snapshot", "state", "archive"
-]
+    "clearance", "cancel", "challenge", "review", "recipe", "threshold", "mask", "camera", "reload", "snapshot",
+    "state", "archive",
+]  # fmt: skip
 Right = Literal[
     "clearance",
     "cancel",
@@ -22,6 +23,7 @@ Right = Literal[
     "recipe",
     "threshold",
     "mask",
+    "camera",
     "reload",
     "snapshot",
     "state",
@@ -38,8 +40,8 @@ ROLES: Final[dict[str, tuple[Right, ...]]] = {
     "reader": READER,
     "operator": OPERATOR,
     "releaser": (*OPERATOR, "release"),
-    "technician": (*OPERATOR, "threshold", "mask", "reload"),
-    "calibrator": (*OPERATOR, "threshold", "mask", "reload", "card"),
+    "technician": (*OPERATOR, "threshold", "mask", "camera", "reload"),
+    "calibrator": (*OPERATOR, "threshold", "mask", "camera", "reload", "card"),
 }
 """The roles that there always are. Nobody has all rights by a role: who sets thresholds should not also release."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -11,6 +11,7 @@ from typing_extensions import Self
 from edge.schema import Closed
 from edge.settings.judging import Unit
 
+RENDERED_US: Final = 10_000.0
 Side = Annotated[int, Field(ge=1, le=16384)]
 FaultKind = Literal[
     "drop", "stall", "short", "black", "saturated", "blurred", "torn", "frozen", "lost", "crash", "segfault", "hang",
@@ -95,7 +96,8 @@ class SimulatedSettings(Closed):
     """A machine that is rendered: plates, bolts, slots, a label. The same seed, settings and frame number: the same frame.
 
     scene: which machine; seed: which noise, drift and nudges. drift: depth of the slow change of light (0.05 is 5 %) over
-    drift_period_frames. noise: standard deviation in grey levels. control: a JSON file with a SceneControl, read
+    drift_period_frames. noise: standard deviation in grey levels. exposure_us, gain_db: how bright; 10000 and 0 are as
+    rendered, and so is what is unsaid. control: a JSON file with a SceneControl, read
     before each frame; an absent file means an untouched scene.
     """
 
@@ -108,6 +110,8 @@ class SimulatedSettings(Closed):
     trigger: Literal["off", "software"] = "off"
     policy: Literal["newest", "every"] = "newest"
     noise: float = Field(2.0, ge=0, le=50)
+    exposure_us: float | None = Field(None, gt=0, le=1_000_000)
+    gain_db: float | None = Field(None, ge=-40, le=40)
     drift: float = Field(0.04, ge=0, le=0.9)
     drift_period_frames: float = Field(400.0, gt=0)
     nudge: NudgeSettings = NudgeSettings()
@@ -115,3 +119,8 @@ class SimulatedSettings(Closed):
     start: SceneControl = SceneControl()
     control: Path | None = None
     faults: tuple[Fault, ...] = Field((), max_length=100)
+
+    @property
+    def brightness(self) -> float:
+        """By what exposure and gain multiply the light; 1 is as rendered."""
+        return (self.exposure_us or RENDERED_US) / RENDERED_US * 10 ** ((self.gain_db or 0.0) / 20)

@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "recipe": {"product": "zinc", "who": "Kim", "why": "w"},
     "threshold": {"view": "front", "image_threshold": 1e9, "who": "Kim", "why": "w"},
     "mask": {"view": "front", "mask": "none", "enabled": True, "who": "Kim", "why": "w"},
+    "camera": {"view": "front", "settings": {"exposure_us": 1e9}, "who": "Kim", "why": "w"},
     "reload": {"who": "Kim", "why": "w"},
     "snapshot": {"view": "none"},
     "state": {},

@@ -16,7 +16,7 @@ from edge.publishers.clearance_payloads import ClearancePhase, ClearanceProgress
 from edge.publishers.memory import MemoryPublisher
 from edge.settings.archive import ArchiveSettings
 from edge.settings.mqtt import MemorySettings
-from edge.types import Frame, Outcome
+from edge.types import Frame, Outcome, Verdict
 from tests.archive.samples import START
 from tests.publishers.samples import verdict
 
@@ -28,7 +28,7 @@ class Handed(Archive):
         super().__init__(Path("/nowhere"), ArchiveSettings(**settings))
         self.taken: list[Evidence] = []
 
-    def submit(self, evidence: Evidence) -> None:
+    def submit(self, evidence: Evidence, *, asked: bool = False) -> None:
         self.taken.append(evidence)
 
 
@@ -123,3 +123,40 @@ def test_the_overlay_is_drawn_from_the_copy_when_it_is_asked_for(tmp_path: Path)
     (entry,) = ArchiveReader(tmp_path / "archive").find()
     assert ArchiveReader(tmp_path / "archive").overlay(entry)[1] == "image/jpeg"
     assert (ArchiveReader(tmp_path / "archive").frame(entry) == ring_frame().image).all()
+
+
+def passed(result_id: str) -> Verdict:
+    found = verdict()
+    return replace(found, result_id=result_id, judgement=replace(found.judgement, outcome=Outcome.PASS, regions=()))
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["verdict first", "asker first"])
+def test_a_verdict_that_was_asked_for_is_kept_though_no_sample_would_be(quick: bool) -> None:
+    archive = Handed(pass_share=0.0)
+    keeper = EvidenceKeeper(archive, 320)
+    mine, other = (passed(name) for name in ("mine", "other"))
+    keeper.asked.expect(mine.view)
+    keeper.verdict(other, ring_frame(), None)
+    if quick:
+        keeper.verdict(mine, ring_frame(), None)
+    keeper.asked.keep("mine", mine.view)
+    if not quick:
+        keeper.verdict(mine, ring_frame(), None)
+    keeper.verdict(other, ring_frame(), None)
+    assert [evidence.result_id for evidence in archive.taken] == ["mine"]
+    assert archive.taken[0].frame is not None
+
+
+def test_many_that_are_expected_and_never_named_hold_no_memory() -> None:
+    archive = Handed(pass_share=0.0)
+    keeper = EvidenceKeeper(archive, 320)
+    keeper.asked.expect("front")
+    for number in range(20):
+        keeper.verdict(passed(f"r{number}"), ring_frame(), None)
+    assert len(keeper.asked._held) <= 4
+    keeper.asked.keep("", "front")
+    assert not keeper.asked._held
+    for number in range(20):
+        keeper.asked.keep(f"late{number}", "front")
+    assert len(keeper.asked._wanted) <= 8
+    assert not archive.taken

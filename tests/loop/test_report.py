@@ -38,6 +38,7 @@ class View:
     pipeline: Any = None
     origin: Origin = field(default_factory=lambda: Origin("front", 0, None, None, product="p", recipe="r", recipe_version=3))
     pictures_trouble: Callable[[], str] = str
+    adjusted: dict[str, float] = field(default_factory=dict)
 
     @property
     def seating(self) -> Seating:

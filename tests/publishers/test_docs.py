@@ -22,6 +22,7 @@ from edge.publishers.station_payloads import StationStatus
 from edge.schema import read_yaml, validate
 from edge.settings.mqtt import MqttSettings, OutboxSettings
 from edge.types import ReasonCode
+from edge.views import CAMERA_ALARM
 from tests.loop.test_report import Told, View, camera, reporter
 from tests.publishers.samples import NOW
 from tests.schemas import FOLDER, TOPICS, schema_of, validate_message, validator
@@ -81,9 +82,9 @@ def test_the_page_has_every_alarm() -> None:
         reporter(publisher).report((View("feeder", camera("live")),), Health())
     said = {record.topic.removeprefix("alarm/") for record in publisher.records if record.kind is RecordKind.ALARM}
     shown = re.findall(r"^\| `([a-z_{}]+)` \|", PAGE.split("### Alarms")[1].split("## ")[0], re.MULTILINE)
-    watching = {"supervision", "config_changed", "config_not_kept"}
+    watching = {"supervision", "config_changed", "config_not_kept", CAMERA_ALARM}
     others = watching | {"audit", "evidence", NAME_ALARM, MEMORY_ALARM, "trigger_{name}", OUTPUTS_ALARM, OPCUA_ALARM}
-    others |= {"check_{name}", "check_{name}_old"}
+    others |= {"check_{name}", "check_{name}_old", "metrics"}
     assert {code.replace("{view}", "feeder") for code in shown} == said | {CONFLICT_ALARM} | others
     speakers = {path.name for path in (DOCS.parent / "edge").rglob("*.py") if "alarm_record(" in path.read_text()}
     assert speakers == {"station_payloads.py", "report.py", "sender.py", "watching.py"}
