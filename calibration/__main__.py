@@ -13,7 +13,7 @@ from edge.cli.terminal import Parser, run_command
 PROG = "lineclear-calibrate"
 COMMANDS: Final = (
     "collect", "reference", "recipe", "thresholds", "preview", "challenge", "card", "rollback", "drift",
-    "labels", "evaluate", "sweep", "compare",
+    "labels", "evaluate", "sweep", "compare", "serve",
 )  # fmt: skip
 
 EPILOG = """\

@@ -11,7 +11,7 @@ from typing import Any
 from calibration.thresholds import essentials
 from calibration.trace import Signature, Trace
 from edge.errors import ConfigError, LineclearError, RecipeError
-from edge.recipe import RecipeFile, ThresholdCard, load_recipe, rollback, versions
+from edge.recipe import RecipeFile, ThresholdCard, Trust, load_recipe, rollback, versions
 from edge.recipe.reading import CARD, DOCUMENT, MAX_CARD_BYTES, current_version, version_folder
 from edge.schema import load_yaml, read_json, validate
 
@@ -105,18 +105,20 @@ def diff(path: Path, before: int, after: int) -> Difference:
     return Difference(one, other, changes, len(ours & theirs), len(ours - theirs), len(theirs - ours))
 
 
-def restore(path: Path, version: int, signature: Signature, trace: Trace | None = None) -> int:
-    """Put an old version in force again, as a new version; its number.
+def restore(path: Path, version: int, signature: Signature, trace: Trace | None = None, trust: Trust | None = None) -> int:
+    """Put an old version in force again, as a new version; its number. trust: see `edge.recipe.rollback`.
 
     Raises RecipeError and what `trace` raises, which is told before anything is written: the recipe stays as it was then.
     """
-    old = load_recipe(path, version)
+    old = load_recipe(path, version, trust=trust)
+    if trust is not None:
+        trust.need_signer()
     if trace is not None:
         running = current_version(path)
         before = {"version": running, **_essentials_of(path, running)}
         after = {"version": version, **essentials(old.card)}
         trace("rollback", str(path), signature.who, signature.why, before, after)
-    return rollback(path, version, who=signature.who, why=signature.why)
+    return rollback(path, version, who=signature.who, why=signature.why, trust=trust)
 
 
 def _entry(path: Path, number: int, in_force: bool, known: set[str], last: str | None) -> Entry:

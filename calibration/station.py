@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bundle import Bundle
+from edge.cameras.adjustments import in_force
 from edge.config import StationConfig, load_config
 from edge.engines.base import Engine
 from edge.errors import ConfigError
@@ -49,7 +50,7 @@ def setting(config_path: Path | None, threads: int | None, where: str) -> Settin
 
     ConfigError: the config or the number of threads is wrong, or the config names an engine that has no threads.
     """
-    config = load_config(config_path) if config_path else None
+    config = in_force(load_config(config_path)) if config_path else None
     if threads is None and config is not None:
         return Setting(config.engine, config, config_path)
     ours = validate(OnnxRuntimeSettings, {"threads": DEFAULT_THREADS if threads is None else threads}, where)

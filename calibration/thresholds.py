@@ -23,7 +23,7 @@ from edge.errors import ConfigError, RecipeError
 from edge.recipe import CardEngine, Content, Recipe, RecipeFile, ThresholdCard, load_recipe, save
 from edge.recipe.card import BadFrames, Optimum
 
-__all__ = ["Measurements", "Signature", "Taken", "make_card", "measure", "save_card", "take_thresholds"]
+__all__ = ["Measurements", "Signature", "Taken", "make_card", "measure", "measure_recipe", "save_card", "take_thresholds"]
 
 MAX_REFUSED_SHARE = 0.5
 EngineOf = Callable[[Bundle], Engine]
@@ -82,7 +82,18 @@ def measure(
     bad_folder: Path | None = None,
 ) -> Measurements:
     """Measure good frames, and bad ones where there are any; nothing is written. Raises as `take_thresholds`."""
-    recipe = load_recipe(recipe_path)
+    return measure_recipe(load_recipe(recipe_path), folder, open_engine=open_engine, progress=progress, bad_folder=bad_folder)
+
+
+def measure_recipe(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    open_engine: EngineOf,
+    progress: Progress = silent,
+    bad_folder: Path | None = None,
+) -> Measurements:
+    """As `measure`, of a recipe that is loaded: another version than the one in force, or one that is not saved yet."""
     if bad_folder is not None:
         require_bad_images(bad_folder)
     with open_engine(recipe.bundle) as engine:
@@ -193,8 +204,11 @@ def save_card(recipe: Recipe, card: ThresholdCard, trace: Trace | None = None) -
     """Save the recipe with this card as a new version and put it in force; its number.
 
     RecipeError: it cannot be written, or another version was put in force since `recipe` was loaded, whose masks or
-    reference would be undone without a word. trace: told before the version is in force; what it raises stops it.
+    reference would be undone without a word. ConfigError: the recipe is a signed one, and there is no key to sign the new
+    version with. trace: told before the version is in force; what it raises stops it.
     """
+    if recipe.trust is not None:
+        recipe.trust.need_signer()
     now = load_recipe(recipe.path).version
     if now != recipe.version:
         message = f"version {now:04d} was put in force while the thresholds of {recipe.version:04d} were taken"
@@ -206,7 +220,7 @@ def save_card(recipe: Recipe, card: ThresholdCard, trace: Trace | None = None) -
     challenge = recipe.folder / "challenge"
     kept = challenge if challenge.is_dir() else None
     content = Content(document, recipe.bundle, recipe.reference, recipe.masks, card, kept)
-    return save(recipe.path, content, expected=recipe.version)
+    return save(recipe.path, content, expected=recipe.version, trust=recipe.trust)
 
 
 def essentials(card: ThresholdCard | None) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The folder of collected frames: never half-written, never written over, and whole again after a power cut.
 
 A frame is first written as a hidden file that no reader of the folder sees, then listed in `collected.json`, then renamed to
-its number. Whatever is cut off, the next opening finishes what is listed and removes what is not.
+its number; one that is taken out goes the same way back. Whatever is cut off, the next opening finishes what is listed and
+removes what is not.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from edge.schema import read_json, validate
 from edge.types import ImageU8
 
 DOCUMENT, LOCK = "collected.json", ".collecting"
-_PENDING, _NEW = ".pending-", ".new-collected.json"
+_PENDING, _REMOVED, _NEW = ".pending-", ".removed-", ".new-collected.json"
 MAX_DOCUMENT_BYTES = 200_000_000
 _REMEDY = "give another folder, or take back what was changed"
 
@@ -107,6 +108,18 @@ class Album:
             raise self._unwritable(error) from None
         return frame
 
+    def remove(self, file: str) -> None:
+        """Take out one frame that a person does not hold for good. ConfigError: there is none of that name, or as `add`."""
+        kept = tuple(frame for frame in self.frames if frame.file != file)
+        if len(kept) == len(self.frames):
+            raise self._error(f"holds no frame {file[:40]!r}", "look at the list again")
+        try:
+            os.rename(self.folder / file, self.folder / f"{_REMOVED}{file}")
+            self._save(self.document.model_copy(update={"frames": kept}))
+            (self.folder / f"{_REMOVED}{file}").unlink()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
     def note(self, refused: list[Refusal]) -> None:
         """Keep why candidates were refused. ConfigError where the disk refuses."""
         if not refused:
@@ -139,6 +152,12 @@ class Album:
                 os.rename(pending, self.folder / name)
             else:
                 pending.unlink()
+        for removed in sorted(self.folder.glob(f"{_REMOVED}*")):
+            name = removed.name.removeprefix(_REMOVED)
+            if name in listed and not (self.folder / name).exists():
+                os.rename(removed, self.folder / name)
+            else:
+                removed.unlink()
         (self.folder / _NEW).unlink(missing_ok=True)
         strangers = [file.name for file in image_files(self.folder) if file.name not in listed]
         if strangers:

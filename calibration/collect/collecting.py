@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -52,19 +53,29 @@ class Collected:
     notes: tuple[str, ...] = ()
 
 
-def collect(source: Source, folder: Path, wanted: Wanted, progress: Progress = silent) -> Collected:
+def unheard(refused: Refusal) -> None:
+    """Nobody listens."""
+
+
+def collect(
+    source: Source,
+    folder: Path,
+    wanted: Wanted,
+    progress: Progress = silent,
+    told: Callable[[Refusal], None] = unheard,
+) -> Collected:
     """Collect good frames of an opened source into a folder; running it again adds to what is there.
 
     progress gets (stored, wanted) from a camera and (files seen, files) from a folder; raising Cancelled from it ends the
-    work, and what was stored until then stays and is whole. Raises ConfigError (the folder, see Album; a wrong count) and
-    DeviceError (the camera): what was stored stays then too.
+    work, and what was stored until then stays and is whole. told: hears of each refusal at once. Raises ConfigError (the
+    folder, see Album; a wrong count) and DeviceError (the camera): what was stored stays then too.
     """
     if wanted.count is not None and wanted.count < 1:
         raise ConfigError(f"must be at least 1, got {wanted.count}", where="--count", remedy="say how many frames to collect")
     if wanted.count is None and source.total is None:
         raise ConfigError("is missing", where="--count", remedy="say how many frames to take from the camera")
     with Album(folder, _document(wanted)) as album:
-        work = _Work(source, album, wanted, progress)
+        work = _Work(source, album, wanted, progress, told)
         try:
             work.run()
         finally:
@@ -73,8 +84,10 @@ def collect(source: Source, folder: Path, wanted: Wanted, progress: Progress = s
 
 
 class _Work:
-    def __init__(self, source: Source, album: Album, wanted: Wanted, progress: Progress) -> None:
-        self._source, self._album, self._wanted, self._progress = source, album, wanted, progress
+    def __init__(
+        self, source: Source, album: Album, wanted: Wanted, progress: Progress, told: Callable[[Refusal], None]
+    ) -> None:
+        self._source, self._album, self._wanted, self._progress, self._told = source, album, wanted, progress, told
         self.refused: list[Refusal] = []
         self._before = len(album.frames)
         self._from_files = {frame.source_sha256: frame.file for frame in album.frames if frame.source_sha256}
@@ -125,22 +138,26 @@ class _Work:
 
     def _take(self, shot: Shot | Unreadable) -> None:
         if isinstance(shot, Unreadable):
-            self.refused.append(refusal(shot.name, "readable", shot.why, "write or copy the file again"))
+            self._refuse(refusal(shot.name, "readable", shot.why, "write or copy the file again"))
             return
         twin = self._from_files.get(shot.file_sha256)
         if shot.file_sha256 and twin is not None:
-            self.refused.append(refusal(shot.name, "copy", f"is the same file as stored {twin}", "nothing to do"))
+            self._refuse(refusal(shot.name, "copy", f"is the same file as stored {twin}", "nothing to do"))
             return
         inspector = self._inspector or self._provisional(shot.image)
         found = inspector.inspect(shot)
         if found.broken or found.alignment is None:
-            self.refused.append(found.broken[0])
+            self._refuse(found.broken[0])
             return
         frame = self._store(shot, found, found.alignment)
         self._inspector = inspector
         distance = distance_of(found.checks)
         inspector.remember(inspector.known(frame.file, shot.image, found.alignment.frame_to_reference), distance)
         self._sharper += [check.value for check in found.checks if check.name == "sharpness"]
+
+    def _refuse(self, refused: Refusal) -> None:
+        self.refused.append(refused)
+        self._told(refused)
 
     def _store(self, shot: Shot, found: Inspected, alignment: Alignment) -> StoredFrame:
         gates = [

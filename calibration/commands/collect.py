@@ -84,6 +84,7 @@ def describe(collected: Collected, recipe: Recipe | None = None) -> str:
 
 def _source(args: argparse.Namespace, view: str, stack: ExitStack) -> Source:
     from calibration.collect import CameraSource, FolderSource
+    from edge.cameras.adjustments import in_force
     from edge.config import load_config
 
     if (args.config is None) == (args.images is None):
@@ -92,7 +93,7 @@ def _source(args: argparse.Namespace, view: str, stack: ExitStack) -> Source:
         return FolderSource(args.images)
     if args.count is None:
         raise ConfigError("is missing", where="--count", remedy="say how many frames to take from the camera")
-    return stack.enter_context(CameraSource(load_config(args.config), view))
+    return stack.enter_context(CameraSource(in_force(load_config(args.config)), view))
 
 
 def _document(collected: Collected, document: CollectionFile) -> dict[str, object]:

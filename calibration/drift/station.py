@@ -10,7 +10,7 @@ from calibration.drift.sources import from_archive
 from calibration.drift.viewing import ViewDrift, judged
 from calibration.progress import Progress, silent
 from edge.archive import ArchiveReader
-from edge.changeover import PATTERN, ProductFile
+from edge.changeover import PATTERN, PRODUCT_FILE, ProductFile
 from edge.config import StationConfig
 from edge.errors import Cancelled, LineclearError
 from edge.recipe import load_recipe
@@ -23,7 +23,7 @@ def look_at_station(
     keeps no other from being looked at. Cancelled comes through.
     """
     state_dir = Path(config.state_dir)
-    product = ProductFile(state_dir / "product.json").read() or config.product or ""
+    product = ProductFile(state_dir / PRODUCT_FILE).read() or config.product or ""
     reader = ArchiveReader(config.archive.folder(state_dir))
     if not reader.folder.is_dir() or not any(reader.folder.iterdir()):
         return tuple(ViewDrift(view, None, "nothing was archived yet", is_new=True) for view in config.views)
