@@ -143,6 +143,7 @@ say_what_is_next() {
     [ "$changes" -gt 0 ] || say "nothing changed"
     for name in "${stations[@]}"; do
         say "next: edit /etc/lineclear/$name.yaml, then: lineclear doctor /etc/lineclear/$name.yaml; systemctl start lineclear@$name"
+        say "the page: systemctl start lineclear-web@$name, then the code for its first admin is in /var/lib/lineclear/$name/page/first-admin-code"
     done
 }
 

@@ -19,6 +19,8 @@ install_broker() {
     place 0644 root:root "$here/mosquitto/bridge.conf.example" "$BROKER/bridge.conf.example"
     for name in "${stations[@]}"; do
         broker_password "$name"
+        broker_password "$name.page"
+        page_settings "$name"
         broker_access "$name"
     done
     # Without a station yet: two files that Mosquitto does not start without.
@@ -54,14 +56,19 @@ broker_access() {
     rm -f "$draft"
 }
 
-# What a station must be able to do and nothing else: configs/mosquitto/acl has the same, and the roles of other clients.
+# What a station and its page must be able to do and nothing else: configs/mosquitto/acl has the same, and the roles of other
+# clients.
 access_block() {
     local part
     printf '# begin station %s\nuser %s\n' "$1" "$1"
     for part in state view/# clearance/# alarm/# reply/#; do
         printf 'topic write %s/%s\n' "$2" "$part"
     done
-    printf 'topic readwrite %s/health\ntopic read %s/cmd/+\n# end station %s\n' "$2" "$2" "$1"
+    printf 'topic readwrite %s/health\ntopic read %s/cmd/+\nuser %s.page\n' "$2" "$2" "$1"
+    for part in state health view/# clearance/# alarm/# reply/page/#; do
+        printf 'topic read %s/%s\n' "$2" "$part"
+    done
+    printf 'topic write %s/cmd/+\n# end station %s\n' "$2" "$1"
 }
 
 # As the station reads it. A config that this run writes (or with --dry-run would) names the example's topic.
@@ -90,11 +97,28 @@ print(validate(StationAddress, read_document(Path(sys.argv[1])).get("station"), 
 ' "$file" 2>/dev/null
 }
 
+# How the technician's page comes to the broker: as a user of its own, since the station's may not ask for anything.
+page_settings() {
+    local name="$1"
+    [ -e "$destdir/etc/lineclear/$name.page.yaml" ] ||
+        change "write /etc/lineclear/$name.page.yaml" page_settings_now "$name" "$destdir/etc/lineclear/$name.page.yaml"
+}
+page_settings_now() {
+    local draft
+    draft="$(mktemp)"
+    {
+        printf '# The technician'"'"'s page of station %s: docs/page.md has every key. Without more it is for this machine alone.\n' "$1"
+        printf 'credentials_file: /etc/lineclear/%s.page.mqtt\n' "$1"
+    } >"$draft"
+    place_now 0640 root:lineside "$draft" "$2"
+    rm -f "$draft"
+}
+
 # A password that nobody has to invent. Its plain half is readable by the station alone, the other is a hash; never an
 # argument of a program, which every user of the machine could see.
 broker_password() {
     local name="$1" file="$destdir/etc/lineclear/$1.mqtt" passwords="$destdir$BROKER/passwords"
-    if [ -f "$file" ] && grep -q "^$name:" "$passwords" 2>/dev/null; then return; fi
+    if [ -f "$file" ] && cut -d: -f1 "$passwords" 2>/dev/null | grep -qxF "$name"; then return; fi
     change "make a password for $name in /etc/lineclear/$name.mqtt" broker_password_now "$name" "$file" "$passwords"
 }
 broker_password_now() (
@@ -108,7 +132,7 @@ broker_password_now() (
     fi
     cp "$scratch/plain" "$scratch/hashed"
     mosquitto_passwd -U "$scratch/hashed"
-    { grep -v "^$1:" "$3" 2>/dev/null || true; } >"$scratch/all"
+    { awk -F: -v user="$1" '$1 != user' "$3" 2>/dev/null || true; } >"$scratch/all"
     cat "$scratch/hashed" >>"$scratch/all"
     # The station's half first: a run that is killed between the two hashes it again.
     [ -f "$2" ] || place_now 0600 lineside:lineside "$scratch/plain" "$2"

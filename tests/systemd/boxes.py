@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "systemd"
 NEVER = 1_000_000
-SECRETS = {"passwords", "feeder.mqtt"}
+SECRETS = {"passwords", "feeder.mqtt", "feeder.page.mqtt"}
 
 # It is asked for a version, makes an environment, and installs; everything else goes to the real one.
 PYTHON = """#!/bin/bash

@@ -132,3 +132,25 @@ def test_the_example_of_a_bridge_carries_results_out_over_tls(broker, tmp_path):
         heard = listener.wait_for_topic("view/front/result")
         assert [message.topic for message in heard] == [f"{TOPIC}/view/front/result"]
         assert not [message for message in listener.messages if message.topic.endswith("/other")]
+
+
+PAGE_HEARS = ("state", "health", "view/front/result", "view/front/image/overlay", "clearance/result", "alarm/disk")
+
+
+def test_the_page_hears_its_station_and_asks_it_and_no_other(broker):
+    port, box = broker
+    settings = (box.folder / "etc/lineclear/feeder.page.yaml").read_text()
+    assert "\ncredentials_file: /etc/lineclear/feeder.page.mqtt\n" in settings
+    page = Client(port, *credentials(box, "feeder.page"))
+    station = Client(port, *credentials(box, "feeder"))
+    second = Client(port, *credentials(box, "second"))
+    assert page.publish("cmd/reload") not in REFUSED
+    other = TOPIC.removesuffix("feeder") + "second"
+    assert {page.publish(topic) for topic in (*PAGE_HEARS, "reply/page", "reply/plc")} <= REFUSED
+    assert page.publish_to(f"{other}/cmd/reload") in REFUSED
+    page.subscribe("#")
+    second.publish_to(f"{other}/state")
+    station.publish("reply/plc")
+    for topic in (*PAGE_HEARS, "reply/page"):
+        station.publish(topic)
+    assert page.hears_until(f"{TOPIC}/reply/page") == {f"{TOPIC}/{topic}" for topic in (*PAGE_HEARS, "reply/page")}

@@ -1,0 +1,1 @@
+"""HTTP around the page: headers, limits, errors, rendering, uploads."""

@@ -1,0 +1,1 @@
+"""The page's routes: each module has a `router`."""
