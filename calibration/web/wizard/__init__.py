@@ -1,0 +1,1 @@
+"""The calibration wizard, without HTTP: what is kept between two steps, and what each step does."""
