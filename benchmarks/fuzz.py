@@ -4,7 +4,8 @@
 
 Guided by coverage where `atheris` is installed (on PYTHONPATH is enough: `pip install --target FOLDER atheris`), else by
 mutation alone. One target after the other, each in a process of its own with limited memory: what ends the process, what
-takes more processor time than SLOW_S, and every exception that is not the reader's own is a finding, kept once for each place in the code.
+takes more processor time than SLOW_S, and every exception that is not the reader's own is a finding, kept once for each place
+in the code.
 """
 
 from __future__ import annotations
