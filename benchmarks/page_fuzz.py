@@ -1,8 +1,8 @@
 """Half an hour of schemathesis over every route of the page: `python -m benchmarks.page_fuzz [--minutes 30] [--json FILE]`.
 
-The application in this process, at a station that cleared two batches; somebody who may do all of it is signed in. Requests as the
-page's own OpenAPI description allows them, and as it forbids them, turn by turn, from another seed each time. Printed is how many
-requests each route got, and each answer that there must not be: 5xx, more than 10 s, no policy for the browser, a traceback.
+The application in this process, at a station that cleared two batches; who may do all of it is signed in. Requests as the
+page's own OpenAPI description allows them, and as it forbids them, turn by turn, from another seed each time. Printed is how
+many requests there were, and each answer that there must not be: 5xx, more than 10 s, no policy for the browser, a traceback.
 Ends with 1 if there was one.
 """
 
@@ -62,7 +62,7 @@ def report(tally: Tally, rounds: int, process_mb: list[float]) -> str:
     statuses = ", ".join(f"{count} times {status}" for status, count in sorted(tally.statuses.items()))
     fewest = min(tally.requests.values(), default=0)
     lines = [
-        f"{tally.requests.total()} requests to {len(tally.requests)} routes in {rounds} whole rounds, at least {fewest} to each.",
+        f"{tally.requests.total()} requests to {len(tally.requests)} routes in {rounds} rounds, {fewest} or more to each.",
         f"Answers: {statuses}.",
         f"Slowest: {tally.slowest_s:.1f} s ({tally.slowest}). Memory of the process: {process_mb[0]:.0f} MB before, "
         f"{process_mb[len(process_mb) // 2]:.0f} MB half-way, {process_mb[-1]:.0f} MB at the end.",

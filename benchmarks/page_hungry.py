@@ -1,4 +1,4 @@
-"""`lineclear-calibrate serve` in a process that burns every core from SIGUSR1 on: `python -m benchmarks.page_hungry CONFIG PAGE`."""
+"""`lineclear-calibrate serve`, burning every core from SIGUSR1 on: `python -m benchmarks.page_hungry CONFIG PAGE`."""
 
 from __future__ import annotations
 

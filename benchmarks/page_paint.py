@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
 from tests.web.browser.going import filled, storage_of
-from tests.web.browser.places import PAGES, PUBLIC
+from tests.web.browser.places import PUBLIC
 from tests.web.browser.plant import Plant, chromium, plant
 from tests.web.browser.recipes import recipes_in
 

@@ -139,6 +139,16 @@ class LimitSettings(Closed):
     connections_per_address: int = Field(60, ge=4, le=10_000)
 
 
+class FreshnessSettings(Closed):
+    """How long an answer counts as current. After that the station page says that it is old, and shows no green.
+
+    result_min: a view's last result. clearance_min: the last clearance.
+    """
+
+    result_min: float = Field(10.0, gt=0, le=24 * 60)
+    clearance_min: float = Field(60.0, gt=0, le=24 * 60)
+
+
 class PageSettings(Closed):
     """Everything of the page that a person may set.
 
@@ -162,6 +172,7 @@ class PageSettings(Closed):
     lockout: LockoutSettings = LockoutSettings()
     passwords: PasswordSettings = PasswordSettings()
     limits: LimitSettings = LimitSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
 
     @model_validator(mode="after")
     def _network_needs_tls(self) -> Self:

@@ -20,7 +20,7 @@ from edge.errors import LineclearError
 
 
 class NotFound(LineclearError):
-    """What was asked for is not there, or not for this person: the answer is the same."""
+    """What was asked for is not there, or not for this person: the answer is the same. message: a text, or the key of one."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Site:
         """The recipe's folder of a view, for the product in force. NotFound: there is no such view."""
         found = self.config.views.get(view)
         if found is None:
-            raise NotFound("there is no such view", where=view[:80], remedy="choose one from the list")
+            raise NotFound("base.no_such_view", where=view[:80])
         return Path(found.recipe.replace(PATTERN, self.product() or ""))
 
 

@@ -77,8 +77,15 @@ class Adjustments:
         return Found(counts, tuple(problems))
 
     def keep(self, view: str, adjusted: Adjusted | None) -> None:
-        """Durable when it returns; None: this view's camera is as in the config again. ConfigError: the disk refuses."""
-        views = {name: each for name, each in self.read().views.items() if name != view}
+        """Durable when it returns; None: this view's camera is as in the config again. ConfigError: the disk refuses.
+
+        What is of other views stays, also where it does not count: it stays a problem until a person has looked at it.
+        """
+        try:
+            before = self._kept()
+        except ConfigError:
+            before = {}
+        views = {name: each for name, each in before.items() if name != view and name in self.config.views}
         if adjusted is not None:
             views[view] = adjusted
         text = AdjustmentsFile(schema="lineclear/camera-settings/1", views=views).model_dump_json(by_alias=True, indent=1)

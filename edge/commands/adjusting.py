@@ -128,9 +128,10 @@ class _Setting:
         return {name: float(wanted[name]) for name in place.adjustable if name in wanted and wanted[name] != own[name]}
 
     def _is_kept(self, name: str) -> bool:
-        """Also where what was kept does not count any more: a reset forgets it."""
+        """Also where what was kept does not count any more: a reset forgets it, and what is of no view that there is."""
         found = self.eyes.kept.read()
-        return name in found.views or any(problem.startswith(f"{name}:") for problem in found.problems)
+        of_others = tuple(f"{other}:" for other in self.eyes.views if other != name)
+        return name in found.views or any(not problem.startswith(of_others) for problem in found.problems)
 
     def _change(self, command: CameraCommand, order: Order, view: View, camera: Renewable, after: dict[str, float]) -> None:
         kept, before = self.eyes.kept, dict(view.adjusted)

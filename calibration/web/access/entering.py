@@ -52,18 +52,19 @@ def make_first_admin(site: Site, code: str, name: str, person: str, password: st
     if not site.first_admin.is_open():
         raise Refused("base.first_closed", 410)
     user = new_user(site, name, person, Role.ADMIN, password)
-    if not site.first_admin.matches(code):
-        log.warning("page_first_admin_refused")
-        raise Refused("base.first_wrong_code", 403)
-    known = site.users.get(user.name)
-    if known is None:
-        site.users.add(user, password, who=person, why="first admin, by the code from the box")
-    else:
-        site.users.change(user, who=person, why="admin again, by the code from the box")
-        site.users.set_password(user.name, password, who=person, why="by the code from the box")
-        site.sessions.end_all(user.name)
-        site.lockout.forgive(user.name)
-    site.first_admin.done()
+    with site.first_admin.turn:
+        if not site.first_admin.matches(code):
+            log.warning("page_first_admin_refused")
+            raise Refused("base.first_wrong_code", 403)
+        known = site.users.get(user.name)
+        if known is None:
+            site.users.add(user, password, who=person, why="first admin, by the code from the box")
+        else:
+            site.users.change(user, who=person, why="admin again, by the code from the box")
+            site.users.set_password(user.name, password, who=person, why="by the code from the box")
+            site.sessions.end_all(user.name)
+            site.lockout.forgive(user.name)
+        site.first_admin.done()
     return user
 
 

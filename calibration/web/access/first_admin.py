@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +17,24 @@ from edge.durable import replace_file
 
 FILE: Final = "first-admin-code"
 GOOD_FOR_S: Final = 3600.0
+CLOCK_SLACK_S: Final = 60.0
+"""A clock that is set back further than this ends a code: nobody knows how old it is."""
 MAX_TRIES: Final = 10
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _PURPOSE: Final = "first admin"
 
 
 class FirstAdmin:
-    """Makes and takes the code: 60 bits, good for one hour, for ten tries, and once. now: seconds since 1970."""
+    """Makes and takes the code: 60 bits, good for one hour, for ten tries, and once. now: seconds since 1970.
+
+    turn: held from `matches` to `done` by whoever uses the code, so that of two at once one has it.
+    """
 
     def __init__(self, database: Database, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self.file = folder / FILE
         self._now = now
+        self.turn = threading.Lock()
 
     def make(self) -> str:
         """A new code, which replaces any before; it stands in `file` too."""
@@ -42,16 +50,20 @@ class FirstAdmin:
         """True if a code is out that is still good."""
         with self._database.open() as database:
             row = database.execute("SELECT * FROM codes WHERE purpose = ?", (_PURPOSE,)).fetchone()
-        return row is not None and row["until_s"] > self._now() and row["tries"] < MAX_TRIES
+        return row is not None and self._is_good(row)
 
     def matches(self, code: str) -> bool:
         """Whether this is the code; each call is one try."""
         with self._database.changing() as database:
             row = database.execute("SELECT * FROM codes WHERE purpose = ?", (_PURPOSE,)).fetchone()
-            if row is None or row["until_s"] <= self._now() or row["tries"] >= MAX_TRIES:
+            if row is None or not self._is_good(row):
                 return False
             database.execute("UPDATE codes SET tries = tries + 1 WHERE purpose = ?", (_PURPOSE,))
             return hmac.compare_digest(row["digest"], _digest(code))
+
+    def _is_good(self, row: sqlite3.Row) -> bool:
+        left_s = float(row["until_s"]) - self._now()
+        return 0 < left_s <= GOOD_FOR_S + CLOCK_SLACK_S and bool(row["tries"] < MAX_TRIES)
 
     def done(self) -> None:
         """The code has served; nobody can use it again."""

@@ -16,6 +16,8 @@ from calibration.web.settings import SessionSettings
 
 TOUCH_EVERY_S: Final = 20.0
 MAX_SAID: Final = 5
+CLOCK_SLACK_S: Final = 60.0
+"""A clock that is set back further than this ends what began after it, and locks: nobody knows how long it lay there."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Sessions:
         """The session of an id, None if there is none or it has ended."""
         with self._database.open() as database:
             row = database.execute("SELECT * FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        if row is None or row["ends_s"] <= self._now():
+        if row is None or row["ends_s"] <= self._now() or row["made_s"] > self._now() + CLOCK_SLACK_S:
             return None
         return self._session(row)
 
@@ -138,7 +140,7 @@ class Sessions:
             seen_s=row["seen_s"],
             ends_s=row["ends_s"],
             said=tuple((kind, text) for kind, text in json.loads(row["said"])),
-            locked=idle_s >= self._settings.idle_min * 60,
+            locked=not -CLOCK_SLACK_S <= idle_s < self._settings.idle_min * 60,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = Versions()
 """A version of a recipe never changes once it is saved, so all requests share what was proven of it."""
+
+
+ARCHIVED_S: Final = 2.0
+"""A live frame is waited for so long; then the station's small painted picture stands in for it."""
+_LOOK_EVERY_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,20 @@ def live_of(site: Site, look: Look) -> Shown:
         return replace(shown_of(site, look.snapshot_id), frame_url=url, notes=())
     kind = look.picture.kind if look.picture is not None else "frame"
     return Shown(look.snapshot_id, look.view, look.outcome, (0, 0), url, kind, notes=("from_mqtt",))
+
+
+def await_archived(site: Site, result_id: str, wait_s: float = ARCHIVED_S) -> bool:
+    """True once the archive has the frame; it writes just after the answer. False where it takes longer, or keeps nothing."""
+    if not site.config.archive.enabled:
+        return False
+    until, pause = time.monotonic() + wait_s, threading.Event()
+    while True:
+        entry = entry_of(site, result_id)
+        if entry is not None and FRAME in entry.files:
+            return True
+        if time.monotonic() >= until:
+            return False
+        pause.wait(_LOOK_EVERY_S)
 
 
 def live_picture(site: Site, look: Look, heard: Picture) -> tuple[bytes, str]:

@@ -15,6 +15,7 @@ from calibration.web.access import PasswordsBusy, UserRefused
 from calibration.web.http.asking import language_of, wants_json, with_next
 from calibration.web.http.refusals import Refused, SignInNeeded
 from calibration.web.http.rendering import plain_page
+from calibration.web.http.wording import ENGLISH, disk_kind, own_message, worded
 from calibration.web.site import NotFound, site_of
 from edge.errors import ConfigError, LineclearError, StationBusy
 
@@ -32,12 +33,15 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def answer(request: Request, status: int, error: str, what_to_do: str, *, where: str = "", **more: Any) -> Response:
-    """One refusal, as the asker wants it. more: further members of the JSON."""
+def answer(
+    request: Request, status: int, error: str, what_to_do: str, *, where: str = "", own: str = "", **more: Any
+) -> Response:
+    """One refusal, as the asker wants it. own: what the software says by itself, in English. more: members of the JSON."""
     if wants_json(request):
-        told = {"error": error, "what_to_do": what_to_do, **({"where": where} if where else {}), **more}
-        return JSONResponse(told, status_code=status)
-    return plain_page(request, "base/error.html", status=status, error=error, what_to_do=what_to_do, where=where, code=status)
+        said = {name: text for name, text in (("where", where), ("own", own)) if text}
+        return JSONResponse({"error": error, "what_to_do": what_to_do, **said, **more}, status_code=status)
+    context = {"error": error, "what_to_do": what_to_do, "where": where, "own": own, "code": status}
+    return plain_page(request, "base/error.html", status=status, **context)
 
 
 def standard(request: Request, status: int, **more: Any) -> Response:
@@ -66,13 +70,23 @@ def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, UserRefused):
         return answer(request, 409, say(language, error.key), say(language, "base.go_back"), where=error.where)
     if isinstance(error, NotFound):
-        return answer(request, 404, error.message, error.remedy or say(language, "base.error_404_do"), where=error.where)
-    if isinstance(error, (PasswordsBusy, StationBusy)):
-        return answer(request, 503, error.message, error.remedy, where=error.where)
-    problems = error.problems if isinstance(error, ConfigError) and len(error.problems) > 1 else ()
-    status = 422 if isinstance(error, ConfigError) else 409
+        text = say(language, error.message) if site_of(request).words.knows(error.message) else error.message
+        return answer(request, 404, text, error.remedy or say(language, "base.error_404_do"), where=error.where)
     log.info("page_refused path=%s what=%s", request.url.path[:200], str(error))
-    return answer(request, status, "\n".join(problems) or error.message, error.remedy, where="" if problems else error.where)
+    return _by_kind(request, error)
+
+
+def _by_kind(request: Request, error: LineclearError) -> Response:
+    """What the code behind the page says is English: its kind and what to do in the reader's language, and itself beneath."""
+    words, language = site_of(request).words, language_of(request)
+    status = 503 if isinstance(error, (PasswordsBusy, StationBusy)) else (422 if isinstance(error, ConfigError) else 409)
+    if disk_kind(error) == "disk_full":
+        status = 507
+    told = worded(words, language, error)
+    if wants_json(request) and language == ENGLISH:
+        # A script shows two lines: in English the software's own say more than its kind.
+        return answer(request, status, own_message(error), error.remedy or told.what_to_do, where=error.where)
+    return answer(request, status, told.headline, told.what_to_do, own=told.own)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -90,6 +104,11 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
+    disk = disk_kind(error)
+    if disk:
+        log.error("page_disk method=%s path=%s what=%s", request.method, request.url.path[:200], str(error)[:300])
+        say, language = site_of(request).words.say, language_of(request)
+        return answer(request, 507, say(language, f"refusals.{disk}"), say(language, f"refusals.{disk}_do"))
     number = secrets.token_hex(4)
     log.error(
         "page_failed id=%s method=%s path=%s kind=%s", number, request.method, request.url.path[:200], type(error).__name__

@@ -77,6 +77,15 @@ def local(site: Site, language: str, moment: datetime | float | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(zoned.isoformat(timespec="seconds"), text)
 
 
+def figure(language: str, value: float, digits: int = 3) -> str:
+    """A number with so many digits that matter, and the language's decimal mark."""
+    is_plain = value == 0 or 1e-3 <= abs(value) < 1e6
+    text = f"{value:.{digits}g}" if is_plain else f"{value:.2e}"
+    if is_plain and "e" in text:
+        text = f"{value:.0f}"
+    return text if language == "en" else text.replace(".", ",")
+
+
 def in_zone(site: Site, moment: datetime) -> datetime:
     """The same moment in the station's time zone."""
     zone = site.settings.time_zone
@@ -89,7 +98,7 @@ def _render(request: Request, template: str, status: int, language: str, context
         {
             "t": partial(site.words.say, language), "site": site, "language": language, "theme": theme_of(request),
             "station": site.name, "now": datetime.now(timezone.utc), "local": partial(local, site, language),
-            "request_path": request.url.path, **context,
+            "figure": partial(figure, language), "request_path": request.url.path, **context,
         }
     )  # fmt: skip
     return HTMLResponse(html, status_code=status)

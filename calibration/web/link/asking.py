@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Protocol
 
@@ -151,7 +152,9 @@ class Link:
                 remedy = "see on the station page whether it is there; then look at what was done before you ask again"
                 raise StationSilent(f"no answer to `{command}` in time", where="station", remedy=remedy) from None
             if not isinstance(reply, dict):
-                self._send(command, request_id, body)
+                # Lost again: the next connection asks once more. It was sent before, so nobody may be told that it was not.
+                with suppress(StationSilent):
+                    self._send(command, request_id, body)
             elif reply["status"] != "progress":
                 return _answer(command, reply)
             elif progress is not None:

@@ -18,6 +18,8 @@ from edge.commands.canonical import canonical
 
 MAX_JSON_BYTES: Final = 512 * 1024
 MAX_PICTURE_BYTES: Final = 2 * 1024 * 1024
+_YEARS: Final = range(1970, 2200)
+"""At the ends of the calendar a moment cannot be told in another zone."""
 _MAGIC: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 Word = Annotated[str, Field(max_length=256)]
@@ -200,7 +202,7 @@ def picture_type(payload: bytes) -> str | None:
 
 
 def moment_in(body: Mapping[str, Any], key: str = "creationTime") -> datetime | None:
-    """A time of a body that `body_of` let through; None where it has none or it names no zone."""
+    """A time of a body that `body_of` let through; None where it has none, it names no zone, or no clock says such a year."""
     text = body.get(key)
     if not isinstance(text, str) or not re.fullmatch(r"[0-9T:.+-]{10,40}Z?", text):
         return None
@@ -208,7 +210,7 @@ def moment_in(body: Mapping[str, Any], key: str = "creationTime") -> datetime | 
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment if moment.tzinfo is not None and moment.year in _YEARS else None
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from calibration.web.history.labels.store import Labels
 from calibration.web.masking.checking import Check
 from calibration.web.masking.known_bad import count_of
 from calibration.web.masking.trying import try_masks
+from edge.cameras.adjustments import in_force
 from edge.config import StationConfig
 from edge.recipe import Recipe, Trust, load_recipe
 from edge.settings.judging import MaskPolygon
@@ -39,4 +40,4 @@ class Studio:
 
     def check(self, version: int, masks: tuple[MaskPolygon, ...], progress: Progress) -> Check:
         """Try masks on every known bad frame. Long work."""
-        return try_masks(self.config, self.recipe(version), self.labels, masks, progress)
+        return try_masks(in_force(self.config), self.recipe(version), self.labels, masks, progress)

@@ -17,8 +17,9 @@ from edge.settings.judging import MaskPolygon
 def try_masks(
     config: StationConfig, recipe: Recipe, labels: Labels, masks: tuple[MaskPolygon, ...], progress: Progress
 ) -> Check:
-    """Judge every known bad frame with these masks; long work. RecipeError: the masks cannot be used. EngineFault, LabelError,
-    and what `progress` raises.
+    """Judge every known bad frame with these masks; long work. config: with the cameras as they are set now.
+
+    RecipeError: the masks cannot be used. EngineFault, LabelError, and what `progress` raises.
     """
     refuse_unfit(recipe, masks)
     frames, unusable = frames_of(recipe, labels)

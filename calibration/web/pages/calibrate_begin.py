@@ -10,9 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from calibration.web.pages.calibrate_doors import Acts, Sees, Visit, page
 from calibration.web.pages.calibrate_turn import bench_for, stop_work, wizard_url
+from calibration.web.pages.calibrate_words import stale_lines
 from calibration.web.wizard.collecting import can_keep
+from calibration.web.wizard.holding import holding
 from calibration.web.wizard.state import WizardState
-from calibration.web.wizard.versions import finding
 from edge.errors import LineclearError
 
 router = APIRouter()
@@ -88,14 +89,13 @@ def discard(visit: Acts, view: str, frames: Annotated[str, Form(max_length=3)] =
 
 
 def _line(visit: Visit, name: str) -> ViewLine:
-    version: int | None = None
+    bench = bench_for(visit, name)
     at_work: WizardState | None = None
+    found = holding(bench)
+    stale = stale_lines(visit.t, found)
     try:
-        bench = bench_for(visit, name)
         at_work = bench.desk.state()
-        found = finding(bench)
-        version, stale = found.version, found.what
     except LineclearError as error:
-        stale = (str(error),)
+        stale = (*stale, str(error))
     mine = at_work is not None and at_work.user == visit.user.name
-    return ViewLine(name, wizard_url(name), version, stale, at_work, mine)
+    return ViewLine(name, wizard_url(name), found.version, stale, at_work, mine)

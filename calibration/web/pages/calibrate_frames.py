@@ -7,7 +7,7 @@ import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Form
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from calibration.web.pages.calibrate_doors import Acts, Sees, Visit
 from calibration.web.pages.calibrate_turn import Progress, Turn, show, turn_of
@@ -34,6 +34,13 @@ def frames(visit: Sees, view: str, job: str = "") -> HTMLResponse:
         answered_for=collecting.answered_for(turn.bench),
         labelled_bad=len(known_bad.bad_frames(turn.bench.labelled_bad)),
     )
+
+
+@router.get("/calibrate/{view}/frames/count")
+def count(visit: Sees, view: str) -> JSONResponse:
+    """How many there are, while they come."""
+    tally = collecting.tally(turn_of(visit, view).bench.desk.good)
+    return JSONResponse({"frames": len(tally.frames), "refused": tally.refused_count})
 
 
 @router.post("/calibrate/{view}/frames/camera")

@@ -39,6 +39,8 @@ def choose_model(visit: Acts, view: str, bundle: Annotated[str, Form(max_length=
     found = next((each for each in known_bundles(visit.site, recipe) if each.content_hash == bundle), None)
     if found is None:
         raise Refused("calibrate.no_such_bundle", 404)
+    if found.problem:
+        raise Refused("calibrate.bundle_refused", 409, why=found.problem)
     return turn.start("model", lambda progress: _draft(turn, found.path, progress))
 
 

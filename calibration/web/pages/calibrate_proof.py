@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -21,7 +22,11 @@ def preview(visit: Sees, view: str, job: str = "") -> HTMLResponse:
     """Which verdicts of the archive would change."""
     turn = turn_of(visit, view)
     found = proving.replayed(turn.bench)
-    changes = list(enumerate(found["changes"][:SHOWN])) if found is not None else []
+    told = found["changes"][:SHOWN] if found is not None else []
+    changes = [
+        (number, change, datetime.fromisoformat(change["decidedAt"].replace("Z", "+00:00")))
+        for number, change in enumerate(told)
+    ]
     return show(turn, "preview", job, found=found, changes=changes)
 
 

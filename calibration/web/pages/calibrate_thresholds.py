@@ -7,37 +7,45 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from calibration.web.pages.calibrate_doors import Acts, Refused, Sees
-from calibration.web.pages.calibrate_turn import Turn, show, turn_of
-from calibration.web.pages.calibrate_words import promise
-from calibration.web.wizard.candidate import setup_of
-from calibration.web.wizard.choosing import KINDS, Choice, Method, Setup, choose, nearest_within, side_by_side
+from calibration.web.pages.calibrate_choice import (
+    base_of,
+    choice_or_why,
+    digits_for,
+    lack_of,
+    line_at,
+    line_in_field,
+    method_of,
+    need_setup,
+    parameter_of,
+    setup_if_any,
+    written,
+)
+from calibration.web.pages.calibrate_doors import Acts, Sees
+from calibration.web.pages.calibrate_turn import show, turn_of
+from calibration.web.pages.calibrate_words import promise, shortage_line
+from calibration.web.wizard.choosing import Method, nearest_within, side_by_side
 from calibration.web.wizard.histogram import chart
-from calibration.web.wizard.measuring import measure_frames, measurement
+from calibration.web.wizard.measuring import measure_frames
 from calibration.web.wizard.odds import odds
-from edge.errors import ConfigError
-from edge.schema import validate
 
 router = APIRouter()
-
-PARAMETERS = {
-    "quantile": "quantile", "sigma": "sigma", "conformal": "alpha", "extreme": "rate", "cost": "miss_cost", "max": "",
-}  # fmt: skip
-"""Of each method the one parameter that a person may want to change; the rest are defaults."""
 
 
 @router.get("/calibrate/{view}/thresholds")
 def thresholds(visit: Sees, view: str, job: str = "") -> HTMLResponse:
     """The scores, every method on them, and the line."""
     turn = turn_of(visit, view)
-    setup = _setup(turn)
+    setup = setup_if_any(turn)
     if setup is None:
         return show(turn, "thresholds", job, measured=None)
     method = turn.state.method or Method(kind="quantile")
-    choice, refusal = _choice(setup, method, turn.state.image_threshold)
-    rows = side_by_side(setup.found, method)
+    choice, refusal = choice_or_why(visit, setup, method, turn.state.image_threshold)
     found = setup.found
-    bad = found.bad.scores if found.bad is not None else ()
+    good, bad = found.good.scores, found.bad.scores if found.bad is not None else ()
+    rows = [
+        (row, shortage_line(visit.t, lack_of(setup, row.method)) if row.levels is None else "")
+        for row in side_by_side(found, method)
+    ]
     marks = (choice.card.image_threshold, choice.band.low, choice.band.high) if choice is not None else ()
     return show(
         turn,
@@ -46,10 +54,12 @@ def thresholds(visit: Sees, view: str, job: str = "") -> HTMLResponse:
         measured=found,
         rows=rows,
         method=method,
-        parameters=PARAMETERS,
+        parameter=parameter_of(method),
         choice=choice,
+        digits=digits_for(choice.low, choice.high) if choice is not None else 4,
+        written=written,
         refusal=refusal,
-        chart=chart(found.good.scores, bad, marks),
+        chart=chart(good, bad, marks),
         promise=promise(visit.t, odds(choice.card)) if choice is not None else (),
         chosen=turn.state.method is not None,
     )
@@ -70,14 +80,20 @@ def choose_thresholds(
     kind: Annotated[str, Form(max_length=20)],
     parameter: Annotated[float | None, Form()] = None,
     image: Annotated[float | None, Form()] = None,
+    exact: Annotated[float | None, Form()] = None,
+    back: Annotated[str, Form(max_length=3)] = "",
 ) -> RedirectResponse:
-    """The method, its parameter, and where the line is. ConfigError, Refused: these frames do not allow it."""
+    """The method, its parameter, and where the line is. image: as it stands in the field; exact: what that was short for.
+
+    back: to where the method puts the line. Refused: these frames do not allow it.
+    """
     turn = turn_of(visit, view)
     turn.bench.check(turn.state)
-    setup = _need_setup(turn)
-    before, method = turn.state.method, _method(kind, parameter)
-    is_new = before is None or before != method
-    choice = choose(setup, method, None if is_new else image)
+    setup = need_setup(turn)
+    before, method = turn.state.method, method_of(visit, kind, parameter)
+    base = base_of(visit, setup, method)
+    stays = before is None or before != method or back == "yes"
+    choice = base if stays or image is None else line_at(setup, base, line_in_field(base, image, exact))
     dragged = choice.card.image_threshold if choice.is_dragged else None
     return turn.changed(method=method, image_threshold=dragged, preview=None, challenge=None).to("thresholds")
 
@@ -86,10 +102,10 @@ def choose_thresholds(
 def at(visit: Sees, view: str, image: float, kind: str = "quantile", parameter: float | None = None) -> JSONResponse:
     """What the card would promise with the line there; the line is kept within the band."""
     turn = turn_of(visit, view)
-    setup, method = _need_setup(turn), _method(kind, parameter)
-    base = choose(setup, method, None)
+    setup, method = need_setup(turn), method_of(visit, kind, parameter)
+    base = base_of(visit, setup, method)
     place = nearest_within(base, image) if image != base.base.image_threshold else image
-    choice = choose(setup, method, place)
+    choice = line_at(setup, base, place)
     body: dict[str, Any] = {
         "image": choice.card.image_threshold,
         "low": choice.band.low,
@@ -98,32 +114,3 @@ def at(visit: Sees, view: str, image: float, kind: str = "quantile", parameter: 
         "dragged": choice.is_dragged,
     }
     return JSONResponse(body)
-
-
-def _setup(turn: Turn) -> Setup | None:
-    """Without the pixels of the maps: the image threshold and its promise do not need them, and they are many."""
-    kept = measurement(turn.bench, turn.state)
-    return setup_of(turn.bench, turn.state, kept, turn.headroom, pixels=False) if kept is not None else None
-
-
-def _need_setup(turn: Turn) -> Setup:
-    setup = _setup(turn)
-    if setup is None:
-        raise Refused("calibrate.not_measured", 409)
-    return setup
-
-
-def _choice(setup: Setup, method: Method, image: float | None) -> tuple[Choice | None, str]:
-    """The choice, or why the method cannot work with these frames."""
-    try:
-        return choose(setup, method, image), ""
-    except ConfigError as error:
-        return None, f"{error.message}: {error.remedy}"
-
-
-def _method(kind: str, parameter: float | None) -> Method:
-    if kind not in KINDS:
-        raise Refused("calibrate.no_such_method", 422)
-    name = PARAMETERS[kind]
-    given = {name: parameter} if name and parameter is not None else {}
-    return validate(Method, {"kind": kind, **given}, "method")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from calibration.collect import Refusal
+from calibration.web.wizard.holding import Holding
 from calibration.web.wizard.odds import Odds
+from calibration.web.wizard.shortage import Shortage
 
 KNOWN_CHECKS = (
     "registration", "size", "sharpness", "steadiness", "brightness", "saturated", "black", "moving", "shake_px", "distance",
@@ -29,6 +31,16 @@ def refusal_line(t: Say, refusal: Refusal) -> str:
     if refusal.value is None or refusal.limit is None:
         return text
     return t("calibrate.refusal_numbers", text=text, value=f"{refusal.value:.3g}", limit=f"{refusal.limit:.3g}")
+
+
+def shortage_line(t: Say, lack: Shortage) -> str:
+    """Why a method cannot work with these frames."""
+    return t(f"calibrate.lacks.{lack.kind}", needed=lack.needed, have=lack.have, rate=percent(lack.rate))
+
+
+def stale_lines(t: Say, found: Holding) -> tuple[str, ...]:
+    """What thresholds no longer match; empty where they hold."""
+    return tuple(t(f"calibrate.stale.{key}", why=found.trouble) for key in found.what)
 
 
 def promise(t: Say, odds: Odds) -> list[str]:

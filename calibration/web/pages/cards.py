@@ -11,10 +11,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from calibration.web.pages.calibrate_doors import Acts, Right, SeesCards, page
 from calibration.web.pages.calibrate_signing import audited, signature_of
 from calibration.web.pages.calibrate_turn import Progress, begin, bench_for, job_shown, wizard_url
-from calibration.web.pages.calibrate_words import promise
+from calibration.web.pages.calibrate_words import promise, stale_lines
 from calibration.web.wizard.accepting import Finished, Quiet, put_in_force
+from calibration.web.wizard.holding import holding
 from calibration.web.wizard.odds import odds
-from calibration.web.wizard.versions import compare_versions, finding, lines, roll_back
+from calibration.web.wizard.versions import compare_versions, lines, roll_back
 
 router = APIRouter()
 Version = Annotated[int, Query(ge=1, le=999_999_999)]
@@ -34,7 +35,7 @@ def history(visit: SeesCards, view: str, job: str = "") -> HTMLResponse:
         url=_url(view),
         wizard=wizard_url(view),
         lines=shown,
-        found=finding(bench),
+        stale=stale_lines(visit.t, holding(bench)),
         card=card,
         promise=promise(visit.t, odds(card)) if card is not None else (),
         at_work=bench.desk.state(),

@@ -13,6 +13,7 @@ from calibration.web.clearance.ledger import Order
 from calibration.web.clearance.office import Office
 from calibration.web.http.refusals import Refused
 from calibration.web.http.rendering import page
+from calibration.web.http.wording import in_one
 from calibration.web.link import StationBusy, StationRefused, StationSilent
 from calibration.web.pages.clearance_office import (
     Clearing,
@@ -84,7 +85,7 @@ def cancel(visit: Clearing, office: InOffice, cancels: Annotated[str, Form(max_l
     try:
         result = office.site.link.ask("cancel", {"cancels": cancels, "who": visit.user.person})
     except (StationBusy, StationRefused, StationSilent) as error:
-        visit.say("error", "clearance.cancel_failed", why=error.message)
+        visit.say("error", "clearance.cancel_failed", why=in_one(visit.site.words, visit.language, error))
     else:
         visit.say("info", "clearance.cancelled" if result.get("cancelled") else "clearance.cancel_too_late")
     order = office.ledger.get(cancels)

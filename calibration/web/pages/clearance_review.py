@@ -11,9 +11,9 @@ from calibration.web.access.guard import confirm_password, view_of
 from calibration.web.clearance.answering import objection
 from calibration.web.clearance.forms import answer_why, is_request_id
 from calibration.web.clearance.ledger import Order, OrderConflict
-from calibration.web.clearance.office import Office
-from calibration.web.clearance.viewing import live_picture
+from calibration.web.clearance.viewing import await_archived, live_picture
 from calibration.web.http.refusals import Refused
+from calibration.web.http.wording import in_one
 from calibration.web.pages.clearance_office import (
     Clearing,
     InOffice,
@@ -70,11 +70,12 @@ def look(visit: Clearing, office: InOffice, result_id: str, view: Annotated[str,
     try:
         taken = office.looks.take(view, visit.user.name)
     except LineclearError as error:
-        visit.say("error", "clearance.look_failed", why=str(error))
+        visit.say("error", "clearance.look_failed", why=in_one(visit.site.words, visit.language, error))
         return go(path)
     if taken.picture is None:
         visit.say("error", "clearance.look_without_picture")
         return go(path)
+    await_archived(visit.site, taken.snapshot_id)
     return go(f"{path}#view-{view.encode().hex()}")
 
 
@@ -135,7 +136,7 @@ def release(
     return _place(visit, office, request_id, body)
 
 
-def _place(visit: Visit, office: Office, request_id: str, body: dict[str, Any]) -> Response:
+def _place(visit: Visit, office: InOffice, request_id: str, body: dict[str, Any]) -> Response:
     try:
         order = office.desk.place(Order(request_id, "review", visit.user.name, now_utc(), body))
     except OrderConflict:

@@ -33,14 +33,22 @@ class _Held(StreamingResponse):
             self._over()
 
 
+def _nothing(view: str) -> bool:
+    del view
+    return False
+
+
 @router.get("/events", response_class=StreamingResponse)
 async def events(
     request: Request, visit: Annotated[Visit, Depends(sees())], page: Literal["station", ""] = ""
 ) -> StreamingResponse:
     """Server-sent events until the session ends or the browser leaves. page=station: also when that page has changed."""
-    site, may_see = visit.site, visit.user.may_see
+    site, name = visit.site, visit.user.name
 
     def parts() -> dict[str, object]:
+        # The user is asked for anew: a stream outlives what an admin changes of its reader.
+        user = site.users.get(name)
+        may_see = user.may_see if user is not None else _nothing
         more = {"station": digest(show_to(site, may_see))} if page == "station" else {}
         return {"now": summary(site.mirror.now(), may_see), **more}
 

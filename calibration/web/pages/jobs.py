@@ -50,6 +50,6 @@ def document(job: Job, visit: Visit) -> dict[str, Any]:
 def _mine(visit: Visit, job_id: str) -> Job:
     jobs: Jobs = visit.site.jobs
     found = jobs.get(job_id)
-    if found is None or found.who not in (visit.user.name, visit.user.person):
+    if found is None or found.who != visit.user.name:
         raise NotFound(visit.t("jobs.unknown"))
     return found

@@ -23,6 +23,7 @@ from calibration.web.history.labels import (
 from calibration.web.http.bodies import takes_uploads
 from calibration.web.http.refusals import Refused
 from calibration.web.http.rendering import page
+from calibration.web.http.wording import in_one
 from calibration.web.pages.history_parts import Asking, Doing, Seeing, labels_of, may_label, not_found, stored
 from edge.archive import FRAME, Entry
 
@@ -66,7 +67,7 @@ def give(
             visit.site.archive, entry, word, visit.user.person, note=note, drawn=drawn if says == "drawn" else ""
         )
     except DrawingError as error:
-        return _form(visit, entry, 422, f"{error.message}: {error.remedy}", (says, note, drawn))
+        return _form(visit, entry, 422, in_one(visit.site.words, visit.language, error), (says, note, drawn))
     visit.say("ok", f"history.label_kept_{says}")
     return RedirectResponse(f"/results/{quote(result_id, safe='')}", status_code=303)
 

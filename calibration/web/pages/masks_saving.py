@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from calibration.web.access.guard import Visit
-from calibration.web.http.rendering import in_zone
+from calibration.web.http.rendering import in_zone, local
 from calibration.web.masking.checking import Check
 from calibration.web.masking.draft import read_order
 from calibration.web.masking.saving import MustConfirm, SavedMeanwhile, save_masks
@@ -61,13 +61,8 @@ def save(seat: Drawing, sent: Sent) -> Response:
 
 def version_text(visit: Visit, version: int, document: RecipeFile) -> str:
     """Which version this is, in one line for people."""
-    at = in_zone(visit.site, document.created_at)
-    return visit.t(
-        "masks.version",
-        version=f"{version:04d}",
-        who=document.created_by,
-        at=f"{at:%Y-%m-%d %H:%M} {at.tzname() or ''}".strip(),
-    )
+    at = local(visit.site, visit.language, document.created_at).striptags()
+    return visit.t("masks.version", version=f"{version:04d}", who=document.created_by, at=at)
 
 
 def _check(visit: Visit, job_id: str) -> Check | None:

@@ -60,7 +60,7 @@ def roll_back(view: str, visit: Changing, version: Annotated[int, Form(ge=1)], w
     number = restore(place.path, version, given, trace_of(site.config), stock.trust_of(site))
     visit.say("ok", "recipes.rolled_back", old=version, new=number, view=view)
     if line.selected:
-        _tell(visit, stock.reload(site, given))
+        recipes_incoming.tell(visit, stock.reload(site, given))
     return RedirectResponse(f"/recipes/view/{quote(view, safe='')}?product={quote(product, safe='')}", status_code=303)
 
 
@@ -77,16 +77,14 @@ def export(
 @router.post("/recipes/reload")
 def reload(visit: Changing, why: Text) -> Response:
     """What was saved comes into force."""
-    _tell(visit, stock.reload(visit.site, stock.signature(visit.user.person, why)))
+    recipes_incoming.tell(visit, stock.reload(visit.site, stock.signature(visit.user.person, why)))
     return RedirectResponse("/recipes", status_code=303)
 
 
 @router.post("/recipes/changeover")
 def change_over(visit: Changing, product: Name, why: Text) -> Response:
     """Another product on every view, or on none."""
-    _tell(visit, stock.change_over(visit.site, product, stock.signature(visit.user.person, why)), product=product)
+    recipes_incoming.tell(
+        visit, stock.change_over(visit.site, product, stock.signature(visit.user.person, why)), product=product
+    )
     return RedirectResponse("/recipes", status_code=303)
-
-
-def _tell(visit: Visit, told: stock.Told, **values: object) -> None:
-    visit.say("ok" if told.ok else "warning", told.key, why=told.why, **values)

@@ -25,6 +25,11 @@ Text = Annotated[str, Form(max_length=1000)]
 Name = Annotated[str, Form(max_length=80)]
 
 
+def tell(visit: Visit, told: stock.Told, **values: object) -> None:
+    """On the next page: what the station made of it."""
+    visit.say("ok" if told.ok else "warning", told.key, why=told.why(visit.site.words, visit.language), **values)
+
+
 @router.post("/recipes/upload")
 @takes_uploads
 def upload(visit: Changing, file: Sent, view: Name) -> Response:
@@ -69,8 +74,7 @@ def take(token: str, visit: Changing, why: Text, product: Name = "") -> Response
     done = incoming.take(site, token, user=visit.user.name, who=given.who, why=given.why, product=product or None)
     visit.say("ok", "recipes.taken", view=done.view, version=done.version)
     if seen.place.product in ("", stock.product_in_force(site)):
-        told = stock.reload(site, given)
-        visit.say("ok" if told.ok else "warning", told.key, why=told.why)
+        tell(visit, stock.reload(site, given))
     back = f"/recipes/view/{quote(done.view, safe='')}?product={quote(seen.place.product, safe='')}"
     return RedirectResponse(back, status_code=303)
 

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from calibration.web.access.guard import Visit, acts, sees, view_of
 from calibration.web.access.roles import Right
 from calibration.web.http.asking import wants_json
-from calibration.web.http.rendering import environment, local, page
+from calibration.web.http.rendering import environment, figure, local, page
 from calibration.web.site import NotFound
 from calibration.web.station import Doubt, digest, show_to
 
@@ -66,11 +66,5 @@ def _context(visit: Visit) -> dict[str, Any]:
         "knows": visit.site.words.knows,
         "can_ask": shown.doubt not in _NOBODY,
         "may_clear": visit.user.may(Right.CLEAR),
-        "number": partial(_number, visit.language),
+        "number": partial(figure, visit.language),
     }
-
-
-def _number(language: str, value: float) -> str:
-    """Three digits that matter, with the language's decimal mark."""
-    text = f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.2e}"
-    return text if language == "en" else text.replace(".", ",")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from calibration.trace import Signature
+from calibration.web.http.wording import in_one
+from calibration.web.language import Words
 from calibration.web.link import StationSilent
 from calibration.web.recipes.places import product_in_force, products
 from calibration.web.site import Site
@@ -18,11 +20,15 @@ CHANGEOVER_S: Final = 120.0
 
 @dataclass(frozen=True)
 class Told:
-    """What came of it. key: of the message; why: the station's words."""
+    """What came of it. key: of the message; error: what the station, or the way to it, said."""
 
     key: str
     ok: bool
-    why: str = ""
+    error: LineclearError | None = None
+
+    def why(self, words: Words, language: str) -> str:
+        """What was said, for the reader; "" where all went well."""
+        return in_one(words, language, self.error) if self.error is not None else ""
 
 
 def signature(who: str, why: str) -> Signature:
@@ -35,7 +41,7 @@ def reload(site: Site, given: Signature) -> Told:
     try:
         site.link.ask("reload", {"who": given.who, "why": given.why}, timeout_s=RELOAD_S)
     except LineclearError as error:
-        return Told("recipes.reload_failed", False, str(error))
+        return Told("recipes.reload_failed", False, error)
     return Told("recipes.reload_done", True)
 
 
@@ -48,5 +54,5 @@ def change_over(site: Site, product: str, given: Signature) -> Told:
     try:
         site.link.ask("recipe", {"product": product, "who": given.who, "why": given.why}, timeout_s=CHANGEOVER_S)
     except StationSilent as error:
-        return Told("recipes.changeover_unknown", False, str(error))
+        return Told("recipes.changeover_unknown", False, error)
     return Told("recipes.changeover_done", True)

@@ -40,7 +40,9 @@ class ParityState(str, Enum):
 
 @dataclass(frozen=True)
 class Standing:
-    """One version, proven. why: what its card no longer matches, or what is broken; has_camera: the card knows the camera."""
+    """One version, proven. why: what its card no longer matches, or what is broken, in the software's words; changed: parts
+    of the recipe that it no longer matches, as `recipes.changed.*` words them; has_camera: the card knows the camera.
+    """
 
     card: CardState
     why: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class Standing:
     frames: int = 0
     masks: int = 0
     has_camera: bool = False
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,14 @@ def standing_of(recipe: Recipe, camera: str | None = None) -> Standing:
     return Standing(
         state, changed, _parity(recipe), recipe.bundle.name, card.frames if card is not None else 0,
         sum(mask.enabled for mask in recipe.masks), card is not None and card.hashes.camera is not None,
+        _changed(recipe, camera) if changed else (),
     )  # fmt: skip
+
+
+def _changed(recipe: Recipe, camera: str | None) -> tuple[str, ...]:
+    then = recipe.card.hashes.model_dump() if recipe.card is not None else {}
+    now = {**recipe.hashes.model_dump(), "camera": camera}
+    return tuple(name for name in then if None not in (then[name], now[name]) and then[name] != now[name])
 
 
 @lru_cache(maxsize=256)

@@ -62,9 +62,9 @@ def places(site: Site, view: str) -> tuple[Place, ...]:
 
 
 def place_of(site: Site, view: str, product: str) -> Place:
-    """One that there is. RecipeError: this view has no recipe for such a product."""
+    """One that there is; product "": that in force. RecipeError: this view has no recipe for such a product."""
     for place in places(site, view):
-        if place.product == product:
+        if place.product == product or not product:
             return place
     raise RecipeError("there is no such recipe", where=f"{view} {product}"[:120], remedy="choose one from the list")
 

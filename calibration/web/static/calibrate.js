@@ -8,17 +8,18 @@
   const limit = chart.querySelector("[data-limit]");
   const text = chart.querySelector("[data-limit-text]");
   const field = document.getElementById("image");
+  const exact = document.getElementById("exact");
   const promise = document.getElementById("promise");
   const chosen = document.getElementById("chosen");
   const figure = (name) => Number(chart.dataset[name]);
   const low = figure("low"), high = figure("high"), left = figure("left"), right = figure("right");
-  const least = Number(field.min), most = Number(field.max);
+  const least = Number(box.dataset.least), most = Number(box.dataset.most), digits = Number(box.dataset.digits);
   const ASK_AFTER_MS = 120;
-  let value = Number(field.value);
+  let value = Number(exact.value);
   let asking = null;
   let timer = 0;
 
-  const short = (number) => String(Number(number.toPrecision(4)));
+  const short = (number) => String(Number(number.toPrecision(digits)));
   const xOf = (score) => left + Math.min(Math.max((score - low) / (high - low), 0), 1) * (right - left);
   const scoreOf = (x) => low + (x - left) / (right - left) * (high - low);
 
@@ -46,10 +47,11 @@
   }
 
   function move(to, fromField) {
-    // Five digits are enough to put a line somewhere; the ends of the band stay exact.
-    value = Math.min(Math.max(fromField ? to : Number(to.toPrecision(5)), least), most);
+    // What is shown is what is sent; the ends of the band stay exact.
+    value = Math.min(Math.max(fromField ? to : Number(to.toPrecision(digits)), least), most);
     if (chosen) chosen.hidden = true;
-    if (!fromField) field.value = String(value);
+    exact.value = String(value);
+    if (!fromField) field.value = short(value);
     draw();
     clearTimeout(timer);
     timer = setTimeout(ask, ASK_AFTER_MS);
@@ -78,16 +80,22 @@
     return scoreOf(point.x);
   }
 
+  // Without this a mouse that leaves the picture selects the text of the page.
+  const dragging = (is) => document.documentElement.classList.toggle("is-dragging", is);
+
+  chart.addEventListener("mousedown", (event) => event.preventDefault());
   chart.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     event.preventDefault();
     chart.setPointerCapture(event.pointerId);
+    dragging(true);
     limit.focus({preventScroll: true});
     move(scoreAt(event));
   });
   chart.addEventListener("pointermove", (event) => {
     if (chart.hasPointerCapture(event.pointerId)) move(scoreAt(event));
   });
+  chart.addEventListener("lostpointercapture", () => dragging(false));
   limit.addEventListener("keydown", (event) => {
     const step = (most - least) / 100 || Math.abs(value) / 100;
     const moves = {ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, PageDown: -10 * step, PageUp: 10 * step};
@@ -98,6 +106,20 @@
     event.preventDefault();
   });
   field.addEventListener("input", () => { if (field.value !== "" && Number.isFinite(Number(field.value))) move(Number(field.value), true); });
-  field.addEventListener("change", () => { field.value = String(value); });
+  field.addEventListener("change", () => { field.value = short(value); });
   draw();
+})();
+
+/* How many frames there are, while they come. */
+(function () {
+  const count = document.querySelector("[data-live-count]");
+  if (!count) return;
+  document.addEventListener("job-told", async () => {
+    try {
+      const told = await window.lineclear.get(count.dataset.liveCount, {background: true});
+      if (count.textContent !== String(told.frames)) count.textContent = String(told.frames);
+    } catch (error) {
+      return; // the work's own line says what is wrong
+    }
+  });
 })();

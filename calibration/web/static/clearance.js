@@ -103,16 +103,25 @@
   /* The archive writes just after the answer; then there is more to see. Not while somebody types. */
   function evidence(root) {
     if (root.dataset.awaits !== "1") { return; }
-    var tries = 0, touched = false;
+    var EVERY_S = 5, EAGER_S = 30, LONGEST_S = 600;
+    var seconds = 0, touched = false, over = false;
     document.addEventListener("input", function () { touched = true; });
     every(1000, function () {
-      tries += 1;
-      if (tries > 30 && tries % 5) { return Promise.resolve(); }
+      seconds += 1;
+      if (over || (seconds > EAGER_S && seconds % EVERY_S)) { return Promise.resolve(); }
+      if (seconds > LONGEST_S) { over = true; root.textContent = root.dataset.wordLate; return Promise.resolve(); }
       return get(root.dataset.url).then(function (now) {
         var typing = document.activeElement && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
         if (now.there && !typing && !touched) { window.location.reload(); }
       });
     });
+  }
+
+  /* A small picture that cannot be had is no broken icon; its words stand in the view that opens. */
+  function thumb(image) {
+    function gone() { image.hidden = true; }
+    image.addEventListener("error", gone);
+    if (image.complete && !image.naturalWidth) { gone(); }
   }
 
   function report(root) {
@@ -122,6 +131,7 @@
   }
 
   var parts = { start: startPage, order: orderPage, evidence: evidence, report: report };
+  document.querySelectorAll("img.clr-thumb").forEach(thumb);
   document.querySelectorAll("form[data-once]").forEach(once);
   document.querySelectorAll("form[data-draft]").forEach(draft);
   document.querySelectorAll("[data-clearance]").forEach(function (root) { parts[root.dataset.clearance](root); });

@@ -13,9 +13,7 @@
       bar.max = told.total;
       bar.value = told.done;
     }
-    for (const count of document.querySelectorAll("[data-live-count]")) {
-      if (told.total > 0 && count.dataset.liveCount === "stored") count.textContent = String(told.done);
-    }
+    document.dispatchEvent(new CustomEvent("job-told", {detail: told}));
   }
 
   function follow(box) {

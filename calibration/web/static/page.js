@@ -73,7 +73,8 @@
   /* Show a refusal where the person looks. */
   function tell(error) {
     if (error && error.name === "AbortError") return;
-    notice("error", error instanceof Refusal && error.whatToDo ? error.message + "\n" + error.whatToDo : error.message);
+    const own = error.told && error.told.own ? words.own + " " + error.told.own : "";
+    notice("error", [error.message, error.whatToDo, own].filter(Boolean).join("\n"));
   }
 
   /* -- the lock ------------------------------------------------------------------------------------------------ */
@@ -165,6 +166,10 @@
     if (event.defaultPrevented || event.target.dataset.again !== undefined) return;
     setTimeout(() => { for (const button of event.target.querySelectorAll("button")) button.disabled = true; }, 0);
   });
+  /* What must be pushed sideways to be seen whole can be pushed with the keys too. */
+  const reach = () => { for (const box of document.querySelectorAll(".table-box")) { if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex"); } };
+  reach();
+  addEventListener("resize", reach);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
   window.lineclear = {

@@ -211,7 +211,19 @@
         stage.scrollIntoView({ block: "nearest", behavior: "auto" });
       });
     });
-    frame.addEventListener("error", function () { says.textContent = root.dataset.wordLost; });
+    /* Words instead of the broken icon; without its frame the heat map would lie on nothing. */
+    function lost() {
+      stage.classList.add("viewer-lost");
+      says.textContent = root.dataset.wordLost;
+    }
+    frame.addEventListener("error", lost);
+    frame.addEventListener("load", function () {
+      if (!stage.classList.contains("viewer-lost")) { return; }
+      stage.classList.remove("viewer-lost");
+      says.textContent = root.dataset.wordFrame;
+    });
+    if (frame.complete && frame.getAttribute("src") && !frame.naturalWidth) { lost(); }
+    if (heat) { heat.addEventListener("error", function () { heat.hidden = true; }); }
     if (window.ResizeObserver) { new ResizeObserver(draw).observe(stage); }
     draw();
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from calibration.web.link.mirror import StationNow, ViewNow
@@ -21,6 +21,7 @@ _ALONE: Final = frozenset(
         "supervision", "safe_mode", "parity", "metrics", "camera_settings", "config_changed", "config_not_kept",
     }
 )  # fmt: skip
+RECENT: Final = timedelta(seconds=6)
 _CAMERAS: Final = frozenset({"live", "silent", "opening", "lost", "refused", "closed"})
 
 
@@ -62,7 +63,8 @@ class Running:
 
 @dataclass(frozen=True)
 class Card:
-    """One view. outcome "": no result yet. picture: its result_id, "" for none; is_its: that of the result shown.
+    """One view. outcome "": no result yet. picture: its result_id, "" for none; is_its: that of the result shown; is_recent:
+    of an earlier result, but only seconds old: the next one is on its way, and the card must not jump meanwhile.
 
     camera: a word of `station.camera.*`, "" if not known. why_not: what the station says of a view that is not ready.
     """
@@ -77,6 +79,7 @@ class Card:
     regions: int = 0
     picture: str = ""
     is_its: bool = False
+    is_recent: bool = False
     is_simulated: bool = False
     ready: bool | None = None
     why_not: str = ""
@@ -181,12 +184,14 @@ def _card(now: StationNow, name: str, view: ViewNow, at: datetime, limits: Limit
         "recipe": str(state.get("recipe", "")),
         "version": state.get("recipeVersion"),
         "picture": view.picture.result_id if view.picture is not None else "",
+        "is_recent": view.picture is not None and at - view.picture.heard_at <= RECENT,
     }
     doubt = doubts.of_view(now, name, view, at, limits)
     body = view.result
     if body is None:
         return Card(name, "", doubt, **known)
-    reason = body["reason"]
+    reason, is_its = body["reason"], known["picture"] == body["resultId"]
+    known["is_recent"] = known["is_recent"] and not is_its
     return Card(
         name,
         body["outcome"],
@@ -196,7 +201,7 @@ def _card(now: StationNow, name: str, view: ViewNow, at: datetime, limits: Limit
         result_id=body["resultId"],
         bar=bar_of(body["score"], body["threshold"]),
         regions=body.get("regionCount", 0),
-        is_its=known["picture"] == body["resultId"],
+        is_its=is_its,
         is_simulated=body["isSimulated"],
         **known,
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibration.web.recipes.bundles import BundleInfo, bundles_of
 from calibration.web.site import Site
-from edge.bundle import open_bundle
-from edge.errors import BundleError
-from edge.recipe import Recipe
+from edge.bundle import Bundle, open_bundle
+from edge.errors import BundleError, ConfigError
+from edge.recipe import Recipe, Trust
 from edge.recipe.reading import BUNDLES
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One bundle. problem: why it cannot be used for this view, "" if nothing speaks against it."""
+    """One bundle. problem: why it cannot be used on this station, "" if nothing speaks against it."""
 
     name: str
     family: str
@@ -26,23 +27,38 @@ class Choice:
 
 
 def known_bundles(site: Site, recipe: Recipe) -> tuple[Choice, ...]:
-    """Each once, the one in force first; what is damaged is left out."""
-    found = {recipe.bundle.content_hash: _choice(recipe.bundle.path, recipe)}
-    for path in (*_folders(recipe.path / BUNDLES), *_folders(site.folder / "bundles")):
-        choice = _choice(path, recipe)
-        if choice is not None:
-            found.setdefault(choice.content_hash, choice)
-    return tuple(choice for choice in found.values() if choice is not None)
+    """Each once, the one in force first; what is damaged or not believed here is in the list and says so."""
+    ours = recipe.bundle
+    found = {ours.content_hash: _choice(ours, in_force=True)}
+    trust = Trust.of(site.config.trust)
+    for path in _folders(recipe.path / BUNDLES):
+        try:
+            bundle = open_bundle(path)
+        except BundleError:
+            continue  # an old one of this recipe that is damaged: nobody can do anything about it here
+        found.setdefault(bundle.content_hash, _choice(bundle, problem=_doubt(trust, bundle)))
+    for info in bundles_of(site):
+        found.setdefault(info.content_hash or str(info.path), _brought(info))
+    return tuple(found.values())
 
 
-def _choice(path: Path, recipe: Recipe) -> Choice | None:
-    try:
-        bundle = open_bundle(path)
-    except BundleError:
-        return None
+def _choice(bundle: Bundle, *, in_force: bool = False, problem: str = "") -> Choice:
     manifest = bundle.manifest
-    in_force = bundle.content_hash == recipe.bundle.content_hash
-    return Choice(bundle.name, manifest.family, bundle.content_hash, path, manifest.size_wh, in_force)
+    return Choice(bundle.name, manifest.family, bundle.content_hash, bundle.path, manifest.size_wh, in_force, problem)
+
+
+def _brought(info: BundleInfo) -> Choice:
+    return Choice(info.name, info.family, info.content_hash, info.path, info.size_wh, problem=info.problem)
+
+
+def _doubt(trust: Trust | None, bundle: Bundle) -> str:
+    if trust is None:
+        return ""
+    try:
+        problem = trust.problem("bundle", bundle.content_hash, bundle.path)
+    except ConfigError as error:
+        return str(error)
+    return problem[0] if problem is not None else ""
 
 
 def _folders(root: Path) -> tuple[Path, ...]:

@@ -17,7 +17,8 @@ from edge.errors import ConfigError
 from edge.recipe import ThresholdCard
 
 __all__ = [
-    "KINDS", "Choice", "Method", "Setup", "choice_hash", "choose", "nearest_within", "need_method", "side_by_side", "signed",
+    "KINDS", "Choice", "Method", "Setup", "choice_hash", "choose", "moved", "nearest_within",
+    "need_method", "side_by_side", "signed",
 ]  # fmt: skip
 
 PREVIEW = Signature(who="preview", why="not saved")
@@ -33,6 +34,20 @@ class Choice:
     base: ThresholdCard
     card: ThresholdCard
     band: Band
+
+    @property
+    def low(self) -> float:
+        """The lowest place of the line: of the band, or where the method put it if that is lower."""
+        return min(self.band.low, self.base.image_threshold)
+
+    @property
+    def high(self) -> float:
+        """The highest place."""
+        return max(self.band.high, self.base.image_threshold)
+
+    def allows(self, image: float) -> bool:
+        """Whether the line may be there."""
+        return self.band.low <= image <= self.band.high or image == self.base.image_threshold
 
     @property
     def is_dragged(self) -> bool:
@@ -56,16 +71,22 @@ def choose(setup: Setup, method: Method, image: float | None, signature: Signatu
     """
     found = setup.found
     base = make_card(found.recipe, found.good, method, signature, found.identity, setup.camera, found.bad)
-    band = image_band(base, base, setup.headroom)
-    if image is None or image == base.image_threshold:
-        return Choice(base, base, band)
-    wanted = Wanted(image, None, signature.who, base.when, signature.why)
-    moved = with_thresholds(base, base, wanted, setup.headroom)
+    choice = Choice(base, base, image_band(base, base, setup.headroom))
+    return choice if image is None else moved(setup, choice, image)
+
+
+def moved(setup: Setup, choice: Choice, image: float) -> Choice:
+    """The same with the line elsewhere. Refused: outside the band."""
+    base = choice.base
+    if image == base.image_threshold:
+        return Choice(base, base, choice.band)
+    wanted = Wanted(image, None, base.who, base.when, base.why)
+    card = with_thresholds(base, base, wanted, setup.headroom)
     # A pixel threshold outlines what the image threshold found: it never lies above it, where both have one unit.
-    pixel = moved.pixel_threshold
-    if pixel is not None and found.recipe.score_rule.kind != "graph":
-        pixel = min(pixel, moved.image_threshold)
-    return Choice(base, _sealed(moved, before=base.before, pixel_threshold=pixel), band)
+    pixel = card.pixel_threshold
+    if pixel is not None and setup.found.recipe.score_rule.kind != "graph":
+        pixel = min(pixel, card.image_threshold)
+    return Choice(base, _sealed(card, before=base.before, pixel_threshold=pixel), choice.band)
 
 
 def signed(card: ThresholdCard, signature: Signature, when: datetime) -> ThresholdCard:

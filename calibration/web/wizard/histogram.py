@@ -9,8 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from calibration.report.svg import Axis
-
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 16, 16, 30, 34
 MOST_BARS: Final = 40
@@ -100,7 +98,7 @@ def chart(good: Sequence[float], bad: Sequence[float] = (), marks: Sequence[floa
     counts = [np.histogram(part, edges)[0].tolist() for part in clipped]
     tallest = max(1, *counts[0], *counts[1])
     made = [_bars(part, edges.tolist(), tallest, low, high) for part in counts]
-    ticks = tuple(Tick(_x(value, low, high), f"{value:.4g}") for value in Axis("", low, high).ticks())
+    ticks = tuple(Tick(_x(value, low, high), f"{value:.4g}") for value in _round_values(low, high))
     return Chart(made[0], made[1], ticks, float(low), float(high))
 
 
@@ -116,6 +114,14 @@ def _bars(counts: Sequence[int], edges: Sequence[float], tallest: int, low: floa
                 float(edges[number + 1]))
         )  # fmt: skip
     return tuple(bars)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Four to eight of them."""
+    raw = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * 0.999)
+    return [number * step for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def _x(value: float, low: float, high: float) -> float:

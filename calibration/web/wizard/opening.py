@@ -10,6 +10,7 @@ from calibration.station import Setting
 from calibration.web.site import Site
 from calibration.web.wizard.bench import Bench
 from calibration.web.wizard.desk import Desk
+from edge.cameras.adjustments import in_force
 from edge.errors import DeviceError
 from edge.recipe import Trust
 
@@ -20,7 +21,8 @@ def bench_of(site: Site, view: str) -> Bench:
         view=view,
         desk=Desk(site.folder, view),
         recipe_path=site.recipe(view),
-        setting=Setting(site.config.engine, site.config, site.config_path),
+        # With the camera as a person set it since: a card of the config's own settings would be stale at once.
+        setting=Setting(site.config.engine, in_force(site.config), site.config_path),
         archive=site.archive,
         state_dir=Path(site.config.state_dir),
         labels=site.folder / "labels" / view,

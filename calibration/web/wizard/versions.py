@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibration.cards import Difference, Entry, diff, history, restore
-from calibration.stale_cards import Finding, find_stale
 from calibration.trace import Signature, Trace
 from calibration.web.wizard.bench import Bench
 from calibration.web.wizard.histogram import Chart, chart
@@ -55,11 +54,6 @@ def lines(bench: Bench) -> tuple[Line, ...]:
     """The history, the newest first. RecipeError: there is no recipe."""
     camera = _camera(bench)
     return tuple(Line(entry, _other_camera(entry.card, camera)) for entry in reversed(history(bench.recipe_path)))
-
-
-def finding(bench: Bench) -> Finding:
-    """Whether the card in force holds, against the recipe and the camera's settings; the engine is the station's to tell."""
-    return find_stale([bench.recipe_path], bench.setting.config)[0]
 
 
 def compare_versions(path: Path, before: int, after: int) -> Compared:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.web.browser.plant import Plant, chromium, plant
 from tests.web.browser.recipes import recipes_in
 from tests.web.browser.watching import artefacts
-
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test installs it")
-
-from playwright.sync_api import Browser, sync_playwright
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
@@ -21,8 +19,6 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipes: made once, by whichever test process comes first."""
-    import os
-
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     return recipes_in(Path(os.environ.get("LINECLEAR_BROWSER_RECIPES", shared / "browser-recipes")))

@@ -11,7 +11,7 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 
 from tests.web.browser.people import sign_in
-from tests.web.browser.places import PAGES
+from tests.web.browser.places import MORE, PAGES
 from tests.web.browser.plant import TOPIC, Plant
 from tests.web.browser.recipes import PRODUCTS, VIEWS
 
@@ -91,13 +91,13 @@ def with_history(plant: Plant) -> dict[str, str]:
     finally:
         plc.close()
     (feeder,) = [view for view in clearance["views"] if view["view"] == VIEWS[0]]
-    return {"view": VIEWS[0], "clearance": clearance["resultId"], "result": feeder["results"][-1]["resultId"]}
+    return {"view": VIEWS[0], "batch": "B1202", "clearance": clearance["resultId"], "result": feeder["results"][-1]["resultId"]}
 
 
 def filled(plant: Plant) -> dict[str, str]:
-    """The addresses of PAGES at this plant, where two batches were cleared."""
+    """The addresses of PAGES and MORE at this plant, where two batches were cleared."""
     given = with_history(plant)
-    return {name: path.format(**given) for name, path in PAGES.items()}
+    return {name: path.format(**given) for name, path in {**PAGES, **MORE}.items()}
 
 
 def storage_of(url: str, name: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _LOOK: Final = """(least) => {
   const inText = (el) => el.matches("a") && getComputedStyle(el).display === "inline"
     && [...el.parentElement.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim().length > 1);
   const found = [...document.querySelectorAll(
-    "a[href], button, input:not([type=hidden]), select, textarea, summary, [role=button], [role=tab], [role=switch], [role=slider]")]
+    "a[href], button, input:not([type=hidden]), select, textarea, summary, [role=button], [role=tab], [role=slider]")]
     .filter((el) => shown(el) && !el.disabled && !el.closest("svg") && !inText(el));
   const boxes = found.map(area);
   const small = boxes.map((b) => b.width < least - 0.5 || b.height < least - 0.5);
@@ -60,7 +60,7 @@ _LOOK: Final = """(least) => {
         wide.push(`${el.tagName.toLowerCase()}.${el.className} ends at ${Math.round(b.right)} of ${root.clientWidth}`);
     }
   }
-  const broken = [...document.images].filter((i) => i.complete && !i.naturalWidth && shown(i)).map((i) => i.currentSrc || i.src);
+  const broken = [...document.images].filter((i) => i.complete && !i.naturalWidth && shown(i)).map((i) => i.src);
   const words = (document.body.innerText.match(/\\b[a-z]+\\.[a-z_]+(?:\\.[a-z_]+)*\\b/g) || []);
   return {lang: root.lang, title: document.title, h1: document.querySelectorAll("h1").length,
           overflow: root.scrollWidth > root.clientWidth + 1 ? wide.concat([`${root.scrollWidth} > ${root.clientWidth}`]) : [],

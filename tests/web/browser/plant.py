@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -24,7 +24,6 @@ import pytest
 import yaml
 
 from edge.demo.machine import LEFTOVERS
-from edge.settings.simulated import Leftover
 from tests.cli.running import CONFIGS, ROOT
 from tests.e2e.parts import StationProcess
 from tests.mosquitto import Mosquitto, acl_lines, free_port, mosquitto, password_lines
@@ -36,7 +35,6 @@ TOPIC: Final = "/".join(("lineclear", *ADDRESS.values()))
 RELEASER: Final = "A. Meier"
 PAGE_CLIENT: Final = "page"
 READY_S, END_S = 60.0, 20.0
-TABLET: Final = Leftover(kind="leaflet", x=0.45, y=0.5, size=0.12, angle_deg=15)
 
 
 class PageProcess:
@@ -109,7 +107,6 @@ class Plant:
     broker: Mosquitto
     station: StationProcess
     page: PageProcess
-    passwords: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -143,7 +140,10 @@ def write_config(folder: Path, recipes: Path, port: int, **changes: Any) -> Path
         "clearance": {"vote": {"frames": 3, "pass_votes": 2, "fail_votes": 2}, "min_free_bytes": 0, "timeout_s": 30},
         "archive": {"min_free_bytes": 0, "pass_share": 1.0},
         "pictures": {"publish": "all", "format": "jpeg", "max_width": 900},
-        "commands": {"rights": {PAGE_CLIENT: ["calibrator", "release"], "plc-line3": ["operator"]}, "people": {RELEASER: ["release"]}},
+        "commands": {
+            "rights": {PAGE_CLIENT: ["calibrator", "release"], "plc-line3": ["operator"]},
+            "people": {RELEASER: ["release"]},
+        },
         "health": {"interval_s": 1},
         "views": views,
         **changes,

@@ -1,4 +1,4 @@
-"""Recipes of the browser tests' three views, made once with the product's own commands: `python -m tests.web.browser.recipes OUT`.
+"""Recipes of the browser tests' three views, made with the product's own commands: `python -m tests.web.browser.recipes OUT`.
 
 Two views of a rendered machine and one through a real GenTL producer (viky), for two products, with challenge frames.
 """

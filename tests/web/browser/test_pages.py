@@ -10,18 +10,20 @@ from playwright.sync_api import Browser
 from tests.web.browser.accessibility import grave_faults
 from tests.web.browser.going import filled, storage_of
 from tests.web.browser.looking import faults
-from tests.web.browser.places import PAGES, PUBLIC
+from tests.web.browser.places import IN_BETWEEN, MORE, NO_PAGE, PAGES, PUBLIC, WALKED
 from tests.web.browser.plant import Plant
 from tests.web.browser.watching import window
+from tests.web.security.routes import rules
 
 LOOKS = (
     ("desktop", "light", "en-GB", True),
-    ("tablet", "dark", "de-DE", True),
+    ("tablet", "dark", "de-DE", True),  # with the pages of MORE
     ("phone", "light", "it-IT", True),
     ("desktop", "dark", "it-IT", False),
     ("tablet", "light", "en-GB", False),
     ("phone", "dark", "de-DE", False),
 )
+ALL = {**PAGES, **MORE}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,15 @@ def session(staffed_plant: Plant) -> dict[str, Any]:
     return storage_of(staffed_plant.url, "admin")
 
 
+def test_every_page_is_looked_at() -> None:
+    looked = {
+        path.partition("?")[0].replace("{clearance}", "{result_id}").replace("{result}", "{result_id}") for path in ALL.values()
+    }
+    looked |= {*WALKED, *IN_BETWEEN, "/users/{name}"}
+    here = {rule.path for rule in rules() if rule.method == "GET" and not NO_PAGE.search(rule.path)}
+    assert here - looked == set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme", "language", "axe"), LOOKS)
 def test_pages_are_sound(
@@ -43,12 +54,14 @@ def test_pages_are_sound(
     browser: Browser, staffed_plant: Plant, places: dict[str, str], session: dict[str, Any], pictures: Any,
 ) -> None:  # fmt: skip
     found: list[str] = []
-    for group in (PUBLIC, [name for name in PAGES if name not in PUBLIC]):
+    more = list(MORE) if (size, scheme) == ("tablet", "dark") else []
+    for group in (PUBLIC, [name for name in PAGES if name not in PUBLIC] + more):
         known = None if group is PUBLIC else session
         with window(
             browser, staffed_plant.url, pictures, size=size, scheme=scheme, language=language, session=known, bypass_csp=axe
         ) as opened:
             for name in group:
+                opened.watch.expected = ["404"] if name == "nothing-here" else []
                 page = opened.go(places[name])
                 opened.picture(name)
                 found += [f"{name}: {what}" for what in faults(page, language[:2])]

@@ -79,9 +79,9 @@ class Window:
         return self.page
 
     def picture(self, name: str, *, whole: bool = True) -> Path:
-        """A screenshot `NAME-LABEL.png`."""
-        path = self.pictures / f"{name}-{self.label}.png"
-        self.page.screenshot(path=path, full_page=whole, animations="disabled")
+        """A screenshot `NAME-LABEL.jpg`."""
+        path = self.pictures / f"{name}-{self.label}.jpg"
+        self.page.screenshot(path=path, full_page=whole, animations="disabled", type="jpeg", quality=70)
         return path
 
 

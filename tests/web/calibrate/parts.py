@@ -114,7 +114,7 @@ def send(browser: Browser, path: str, *pictures: bytes, name: str = "x.png") -> 
     return browser.client.post(path, data={"csrf": browser.csrf}, files=files, headers=headers)
 
 
-def begun(rig: Rig, browser: Browser, frames: int = 8, first: int = 100) -> None:
+def begun(rig: Rig, browser: Browser, frames: int = 6, first: int = 100) -> None:
     """A calibration with so many good frames."""
     assert browser.post(f"{URL}/begin").status_code == 200
     if frames:

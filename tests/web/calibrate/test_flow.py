@@ -119,11 +119,12 @@ def test_a_frame_is_looked_at_and_taken_out(rig: Rig, tina: Browser) -> None:
 
 
 def test_a_promise_that_so_few_frames_cannot_give_can_be_made_smaller(rig: Rig, tina: Browser) -> None:
-    begun(rig, tina)
+    begun(rig, tina, frames=8)
     done(rig, tina.post(f"{URL}/measure"))
     refused = tina.post(f"{URL}/thresholds", {"kind": "conformal"})
     assert refused.status_code == 422
-    assert "8 frames cannot promise" in refused.text
+    assert "Promised rate: a promise of 1\u00a0% takes 99 frames, there are 8" in refused.text
+    assert "--" not in refused.text.partition("<main")[2].partition("</main")[0]
     assert 'value="0.1112"' in tina.get(f"{URL}/thresholds").text
     assert tina.post(f"{URL}/thresholds", {"kind": "conformal", "parameter": "0.1112"}).status_code == 200
     method = bench(rig).desk.mine("tina").method

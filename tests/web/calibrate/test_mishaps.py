@@ -88,7 +88,7 @@ def test_a_recipe_that_somebody_changed_meanwhile(rig: Rig, recipe: Recipe, tina
     assert "Begin again" in page.text
     assert tina.post(f"{URL}/discard").status_code == 200
     assert tina.post(f"{URL}/begin", {"keep": "yes"}).status_code == 200
-    assert len(collecting.tally(bench(rig).desk.good).frames) == 8
+    assert len(collecting.tally(bench(rig).desk.good).frames) == 6
 
 
 def test_changed_between_the_check_and_the_save(rig: Rig, recipe: Recipe, tina: Browser) -> None:
@@ -169,13 +169,13 @@ def test_more_frames_after_measuring_make_the_choice_void(rig: Rig, tina: Browse
     assert tina.post(f"{URL}/accept", {"why": "x"}).status_code == 422
 
 
-@pytest.mark.parametrize("why", ["", "   ", "\n"])
-def test_no_acceptance_without_a_reason(rig: Rig, recipe: Recipe, tina: Browser, why: str) -> None:
-    begun(rig, tina)
+def test_no_acceptance_without_a_reason(rig: Rig, recipe: Recipe, tina: Browser) -> None:
+    begun(rig, tina, frames=5)
     chosen(rig, tina)
-    refused = tina.post(f"{URL}/accept", {"why": why})
-    assert refused.status_code == 422
-    assert "Say why" in refused.text
+    for why in ("", "   ", "\n"):
+        refused = tina.post(f"{URL}/accept", {"why": why})
+        assert refused.status_code == 422
+        assert "Say why" in refused.text
     assert current_version(recipe.path) == recipe.version
 
 

@@ -195,7 +195,7 @@ def test_several_are_merged_as_a_job(place: Place) -> None:
 
 def test_the_move_of_the_camera_is_seen_in_the_trend(tmp_path: Path) -> None:
     with running_place(tmp_path) as place:
-        for shift in [(0.0, 0.0)] * 6 + [(5.0, 2.0)] * 6:
+        for shift in [(0.0, 0.0)] * 5 + [(5.0, 2.0)] * 5:
             place.show(shift_px=shift)
             place.take()
             place.wait_for_pace()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calibration.web.access import Role, User
+from calibration.web.clearance.viewing import await_archived
 from edge.archive import Archive, Evidence
 from edge.cameras.images import read_image
 from edge.publishers.payloads import clearance_body
@@ -225,3 +226,15 @@ def test_a_station_without_an_archive_says_so(tmp_path: Path) -> None:
         assert browser.get("/clearance").status_code == 200
         assert browser.get("/clearance/clearance-1").status_code == 404
         assert browser.get("/viewer/v-nest/frame.jpg").status_code == 404
+
+
+def test_a_live_frame_is_waited_for_while_the_archive_writes(rig: Rig) -> None:
+    assert await_archived(rig.site, "v-nest", 0)
+    assert not await_archived(rig.site, "v-bare", 0.1), "it has no frame"
+    assert not await_archived(rig.site, "nosuch", 0)
+
+
+def test_without_an_archive_nothing_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    with running_page(write_station(tmp_path / "bare", archive={"enabled": False}), users=False) as rig:
+        assert not await_archived(rig.site, "v-nest", 60)

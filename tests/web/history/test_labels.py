@@ -17,7 +17,7 @@ from calibration.labels import read_labels
 from calibration.web.history.labels import DrawingError, LabelError, Labels, as_zip, picture
 from calibration.web.history.labels.records import name_of
 from edge.archive import ArchiveError, ArchiveReader, Entry
-from edge.audit import AuditError, AuditLog, verify
+from edge.audit import Action, AuditError, AuditLog, entries, verify
 from tests.archive.samples import START, evidence, frame, store, stored
 
 BOX = json.dumps([{"kind": "box", "points": [[2, 2], [8, 6]]}])
@@ -108,6 +108,7 @@ def test_a_label_that_is_taken_back_leaves_nothing(labels: Labels, reader: Archi
     assert [who for who, _, _ in audited(labels)] == ["Otto", "Tina"]
     assert audited(labels)[1][1]["marked_px"] == 24
     assert audited(labels)[1][2] is None
+    assert {entry.action for entry in entries(labels._audit.folder)} == {Action.LABEL}
     assert list(verify(labels._audit.folder).findings) == []
 
 

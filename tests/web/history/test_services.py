@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import zipfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -20,11 +21,13 @@ from hypothesis import strategies as st
 from calibration.web.history import Thumbnails, as_csv, as_json_lines, find, told_of, views_of
 from calibration.web.history.batches import KEPT_S, ExportError, export_for, forget_old
 from calibration.web.history.thumbnails import MAX_SIDE_PX, has_picture, tag_of
+from calibration.web.language import load_words
 from edge.archive import ArchiveError, ArchiveReader, Entry, Fate, verify_export
 from edge.archive.packing import microseconds
 from edge.audit import AuditError, AuditLog
 from edge.errors import Cancelled
 from tests.archive.samples import START, bare, evidence, frame, store, stored
+from tests.cli.running import ROOT
 
 
 def jpeg(size_wh: tuple[int, int]) -> bytes:
@@ -253,3 +256,15 @@ def test_exports_that_nobody_fetched_go(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [new]
     forget_old(tmp_path / "nowhere")
     assert isinstance(ArchiveReader(tmp_path), ArchiveReader)
+
+
+@pytest.mark.parametrize("stage", ["grab", "queue", "align", "warp", "reference", "infer", "judge", "decide", "record"])
+def test_every_step_of_the_judging_has_words(stage: str) -> None:
+    assert load_words().knows(f"history.stage_{stage}")
+
+
+def test_the_steps_named_here_are_those_of_the_station() -> None:
+    sources = "".join((ROOT / "edge" / name).read_text() for name in ("pipeline.py", "loop/judging.py"))
+    named = set(re.findall(r'\.stage\("([a-z]+)"\)', sources)) | set(re.findall(r'\{"([a-z]+)": max\(0\.0', sources))
+    assert named
+    assert all(load_words().knows(f"history.stage_{name}") for name in named)

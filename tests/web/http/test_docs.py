@@ -24,6 +24,7 @@ BLOCKS = {
     "lockout": settings.LockoutSettings,
     "passwords": settings.PasswordSettings,
     "limits": settings.LimitSettings,
+    "freshness": settings.FreshnessSettings,
 }
 
 

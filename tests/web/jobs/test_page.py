@@ -30,6 +30,15 @@ def test_only_the_person_who_began_it_sees_and_stops_it(rig: Rig, technician: Br
     assert technician.fetch("GET", f"/jobs/{job.id}").json()["state"] == "cancelled"
 
 
+def test_it_belongs_to_a_sign_in_name_not_to_whoever_is_called_so(rig: Rig, technician: Browser, operator: Browser) -> None:
+    """Two may be called the same, and somebody may sign in with another's name."""
+    job = rig.site.jobs.start("test", "Tina Vogel", lambda _p: 1)
+    for browser in (technician, operator):
+        assert browser.fetch("GET", f"/jobs/{job.id}").status_code == 404
+        assert browser.fetch("POST", f"/jobs/{job.id}/cancel").status_code == 404
+    rig.site.jobs.wait(job.id, WAIT_S)
+
+
 def test_a_failure_says_what_where_and_what_to_do(rig: Rig, technician: Browser) -> None:
     def work(_progress: object) -> None:
         raise ConfigError("too few frames", where="front", remedy="give more")

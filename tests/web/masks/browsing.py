@@ -1,56 +1,18 @@
-"""The masks page in Debian's Chromium: the application is served in a thread on a free port."""
+"""The masks page in Debian's Chromium."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-import uvicorn
-
+from tests.web.browsing import Fingers
 from tests.web.masks.parts import VIEW, Studio
 
-FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-CHROMIUM: Final = "/usr/bin/chromium"
-STATIC: Final = Path(__file__).resolve().parents[3] / "calibration" / "web" / "static"
 ARTEFACTS: Final = os.environ.get("LINECLEAR_MASK_PICTURES")
-
-
-def chromium() -> str:
-    path = shutil.which("chromium") or CHROMIUM
-    if not Path(path).exists():
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    return path
-
-
-@contextmanager
-def served(studio: Studio) -> Iterator[str]:
-    """The page's address while it is served."""
-    server = uvicorn.Server(uvicorn.Config(studio.app, host="127.0.0.1", port=0, log_level="error", ws="none"))
-    started = threading.Event()
-    startup = server.startup
-
-    async def telling(sockets: Any = None) -> None:
-        await startup(sockets)
-        started.set()
-
-    server.startup = telling  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        assert started.wait(20), "the page does not start"
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 class Screen:
@@ -60,7 +22,7 @@ class Screen:
         self.page = page
         self.url = url
         self.errors: list[str] = []
-        self._fingers: Any = None
+        self._fingers: Fingers | None = None
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self._hear(said.type, said.text))
 
@@ -124,16 +86,13 @@ class Screen:
 
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
         """One event of fingers at these points of the screen."""
-        self._fingers = self._fingers or self.page.context.new_cdp_session(self.page)
-        told = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
-        self._fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+        self._fingers = self._fingers or Fingers(self.page)
+        self._fingers.touch(kind, *points)
 
     def finger(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """One finger from a point of the screen to another."""
-        self.touch("touchStart", start)
-        for share in (0.3, 0.7, 1.0):
-            self.touch("touchMove", (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])))
-        self.touch("touchEnd")
+        self._fingers = self._fingers or Fingers(self.page)
+        self._fingers.finger(start, end)
 
     def masks(self) -> list[dict[str, Any]]:
         """What is drawn: outlines in 0..1 of the reference, and which are on."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.masks.browsing import FLAGS, Screen, chromium, screen, served
+from tests.web.browsing import launched, served
+from tests.web.masks.browsing import Screen, screen
 from tests.web.masks.parts import Studio, first_recipe, fresh_recipe, studio
 
 
@@ -28,6 +29,14 @@ def room(recipe_path: Path, tmp_path: Path) -> Iterator[Studio]:
         yield open_studio
 
 
+@pytest.fixture(scope="module")
+def still(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One for tests that change nothing: what they ask is refused."""
+    folder = tmp_path_factory.mktemp("still")
+    with studio(folder, fresh_recipe(made, folder)) as open_studio:
+        yield open_studio
+
+
 @pytest.fixture
 def client(room: Studio) -> TestClient:
     return room.client()
@@ -36,16 +45,13 @@ def client(room: Studio) -> TestClient:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's Chromium, for one module."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def url(room: Studio) -> Iterator[str]:
-    with served(room) as address:
+    with served(room.app) as address:
         yield address
 
 

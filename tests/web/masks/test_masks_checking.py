@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,22 @@ from calibration.web.masking.known_bad import frames_of, said_of
 from calibration.web.masking.saving import MustConfirm, SavedMeanwhile, save_masks
 from calibration.web.masking.studio import Studio as MaskStudio
 from edge.audit import AuditError, AuditLog
+from edge.cameras.adjustments import Adjusted, Adjustments, in_force
 from edge.config import load_config
 from edge.engines.simulated import SimulatedEngine
 from edge.errors import Cancelled, RecipeError
 from edge.pipeline import ViewPipeline
-from edge.recipe import CardEngine, Content, Recipe, load_recipe, save, versions
+from edge.recipe import CardEngine, Content, Recipe, ThresholdCard, load_recipe, save, versions
+from edge.settings.cameras import hash_of_camera
 from edge.settings.engines import SimulatedEngineSettings
 from edge.settings.judging import MaskPolygon, ScoreRule
 from edge.settings.symmetry import SymmetrySettings
 from tests.bundle.samples import mapless, write
 from tests.calibration.evidence import Line, bad, engine_of
+from tests.cli.running import simulated
 from tests.recipe.builders import card, document
 from tests.station_parts import MODEL_WH, make_bundle, make_recipe, scene
-from tests.web.masks.parts import BIN, HOSE, bad_frame, somebody_saves, write_config
+from tests.web.masks.parts import BIN, HOSE, VIEW, bad_frame, somebody_saves, with_challenge, write_config
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 SPOT = np.zeros((180, 240), np.bool_)
@@ -274,3 +278,27 @@ def test_on_real_images_a_leftover_is_found_until_a_mask_lies_on_it(tmp_path: Pa
     (x, y, _wide, high), *_ = hidden.boxes
     assert x * width == pytest.approx(500, abs=40)
     assert (y + high) * height == pytest.approx(270, abs=40)
+
+
+def test_a_camera_that_was_set_since_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    """The card was taken with the camera as it is set now, not as the config has it."""
+    recipe = with_challenge(make_recipe(tmp_path))
+    camera = simulated(trigger="software", exposure_us=10_000)
+    place = {"recipe": str(recipe.path), "camera": camera, "adjustable": {"exposure_us": [1000, 20_000]}}
+    config = load_config(write_config(tmp_path, recipe.path, views={VIEW: place}))
+    now = Adjusted(
+        values={"exposure_us": 5000}, camera=hash_of_camera(config.views[VIEW].camera), who="A. Meier", why="a lamp",
+        at=datetime.now(timezone.utc),
+    )  # fmt: skip
+    Path(config.state_dir).mkdir()
+    Adjustments(config).keep(VIEW, now)
+    assert recipe.card is not None
+    hashes = recipe.card.hashes.model_copy(update={"camera": hash_of_camera(in_force(config).views[VIEW].camera)})
+    fields = {**recipe.card.model_dump(by_alias=True, exclude={"sha256"}), "hashes": hashes}
+    kept = recipe.folder / "challenge"
+    made = ThresholdCard.sealed(**fields)
+    save(recipe.path, Content(recipe.document, recipe.bundle, recipe.reference, recipe.masks, made, kept))
+    labels = Labels(tmp_path / "labels", AuditLog(tmp_path / "audit"))
+    found = MaskStudio(VIEW, recipe.path, config, labels).check(load_recipe(recipe.path).version, (HOSE,), silent)
+    assert [frame.before for frame in found.frames] == ["FAIL"]
+    assert not found.hidden

@@ -17,7 +17,7 @@ from calibration.web.masking.draft import read_draft
 from edge import masks as rasters
 from edge.schema import load_yaml
 from edge.settings.judging import MaskPolygon, MasksFile
-from tests.web.masks.browsing import STATIC
+from tests.web.browsing import STATIC
 
 SIZE = (240, 180)
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

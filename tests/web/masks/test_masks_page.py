@@ -30,7 +30,8 @@ def checked(room: Studio, client: TestClient, *masks: MaskPolygon) -> tuple[str,
     return job, room.wait(client, job)
 
 
-def test_pages_show(room: Studio, client: TestClient) -> None:
+def test_pages_show(still: Studio) -> None:
+    client = still.client()
     html = {"accept": "text/html"}
     for path in ("/masks", BASE):
         answer = client.get(path, headers=html)
@@ -46,7 +47,8 @@ def test_pages_show(room: Studio, client: TestClient) -> None:
         assert "[masks." not in answer.text
 
 
-def test_document_and_reference(room: Studio, client: TestClient) -> None:
+def test_document_and_reference(still: Studio) -> None:
+    room, client = still, still.client()
     told = client.get(f"{BASE}/document").json()
     assert (told["version"], told["masks"], told["bad_frames"]) == (room.recipe.version, [], 1)
     answer = client.get(f"{BASE}/reference.jpg?v={room.recipe.version}")
@@ -65,7 +67,8 @@ def test_a_recipe_that_cannot_be_read_is_said_in_its_place(room: Studio, client:
     assert client.get(f"{BASE}/document").status_code == 409
 
 
-def test_the_share_is_that_of_the_raster(room: Studio, client: TestClient) -> None:
+def test_the_share_is_that_of_the_raster(still: Studio) -> None:
+    room, client = still, still.client()
     off = MaskPolygon(name="off", points=((0, 0), (1, 0), (1, 1)), enabled=False)
     told = client.post(f"{BASE}/share", json={"version": room.recipe.version, "masks": sent(HOSE, BIN, off)}).json()
     assert told["together"] == rasters.rasterise((HOSE, BIN), (240, 180)).mean()
@@ -184,12 +187,12 @@ def test_somebody_elses_save_meanwhile_is_a_conflict_in_words(room: Studio, clie
         ({"masks": "none"}, "masks"),
     ],
 )
-def test_hostile_masks_are_refused_in_words(room: Studio, client: TestClient, change: dict, says: str) -> None:
-    before = versions(room.recipe_path)
-    answer = client.post(f"{BASE}/save", json={**order(room, HOSE), **change})
+def test_hostile_masks_are_refused_in_words(still: Studio, change: dict, says: str) -> None:
+    before = versions(still.recipe_path)
+    answer = still.client().post(f"{BASE}/save", json={**order(still, HOSE), **change})
     assert answer.status_code == 422
     assert says in json.dumps(answer.json(), ensure_ascii=False)
-    assert versions(room.recipe_path) == before
+    assert versions(still.recipe_path) == before
 
 
 @pytest.mark.parametrize(
@@ -201,7 +204,8 @@ def test_hostile_masks_are_refused_in_words(room: Studio, client: TestClient, ch
         b'{"version":1,"why":"x","masks":[{"name":"a","points":[[1e999,0],[1,0],[1,1]]}]}',
     ],
 )  # fmt: skip
-def test_hostile_bodies_are_refused(room: Studio, client: TestClient, body: bytes) -> None:
+def test_hostile_bodies_are_refused(still: Studio, body: bytes) -> None:
+    client = still.client()
     for path in ("share", "check", "save"):
         answer = client.post(f"{BASE}/{path}", content=body, headers={"content-type": "application/json"})
         assert answer.status_code == 422, (path, answer.status_code, answer.text)
@@ -226,25 +230,27 @@ def test_masks_that_leave_nothing_to_register_by_are_refused(room: Studio, clien
 
 
 @pytest.mark.parametrize(("who", "status"), [("operator", 403), ("other", 404)])
-def test_too_little_right_changes_nothing(room: Studio, who: str, status: int) -> None:
-    client = room.client(who)
+def test_too_little_right_changes_nothing(still: Studio, who: str, status: int) -> None:
+    client = still.client(who)
     for path in ("", "/document", "/reference.jpg", "/density", "/density.png", "/check/x"):
         assert client.get(BASE + path).status_code == status, path
     for path in ("/save", "/share", "/check", "/import"):
-        assert client.post(BASE + path, json=order(room, HOSE)).status_code == status, path
-    assert load_recipe(room.recipe_path).masks == ()
+        assert client.post(BASE + path, json=order(still, HOSE)).status_code == status, path
+    assert load_recipe(still.recipe_path).masks == ()
 
 
-def test_nobody_and_a_forged_token_get_nothing(room: Studio, client: TestClient) -> None:
-    forged = client.post(f"{BASE}/save", json=order(room, HOSE), headers={"x-csrf-token": "0" * 32})
+def test_nobody_and_a_forged_token_get_nothing(still: Studio) -> None:
+    client = still.client()
+    forged = client.post(f"{BASE}/save", json=order(still, HOSE), headers={"x-csrf-token": "0" * 32})
     assert forged.status_code == 403
     client.cookies.clear()
     assert client.get(f"{BASE}/document").status_code == 401
-    assert client.post(f"{BASE}/save", json=order(room, HOSE)).status_code in (401, 403)
+    assert client.post(f"{BASE}/save", json=order(still, HOSE)).status_code in (401, 403)
     assert client.get("/masks/..%2f..%2fetc", headers={"accept": "application/json"}).status_code in (401, 404)
 
 
-def test_unknown_views_and_versions(room: Studio, client: TestClient) -> None:
+def test_unknown_views_and_versions(still: Studio) -> None:
+    client = still.client()
     assert client.get("/masks/back/document").status_code == 404
     assert client.post(f"{BASE}/share", json={"version": 99, "masks": []}).status_code == 409
     assert client.get(f"{BASE}/reference.jpg?v=99").status_code == 409

@@ -7,15 +7,19 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from calibration.web.recipes.places import products
+from calibration.web.recipes.listing import standing_of
+from calibration.web.recipes.places import place_of, products
 from edge.audit import entries
+from edge.errors import RecipeError
 from edge.recipe import load_recipe
+from edge.recipe.card import Hashes
 from edge.recipe.reading import current_version
 from tests.mosquitto import mosquitto
 from tests.web.parts import Browser, Rig, running_page, write_station
@@ -297,3 +301,32 @@ def test_a_real_station_changes_over_and_takes_a_rollback_into_force(live: Rig) 
     other = tina.post("/recipes/view/nest/rollback", {"version": "1", "why": "try", "product": "aspirin"})
     assert "is in force again" in other.text
     assert "The station now uses" not in other.text, "another product's recipe is of no interest to it"
+
+
+def test_what_changed_since_the_card_is_named_in_the_reader_s_language(rig: Rig) -> None:
+    recipe = load_recipe(recipe_of(rig))
+    assert recipe.card is not None
+    assert standing_of(recipe).changed == ()
+    hashes = recipe.card.hashes.model_copy(update={"masks": "0" * 64, "camera": "1" * 64})
+    other = replace(recipe, card=recipe.card.model_copy(update={"hashes": hashes}))
+    assert set(standing_of(other, "2" * 64).changed) == {"masks", "camera"}
+    assert standing_of(other).changed == ("masks",), "a camera that is not known is not compared"
+    assert all(rig.site.words.knows(f"recipes.changed.{name}") for name in Hashes.model_fields)
+
+
+def test_what_the_software_says_stands_beneath_the_reader_s_words(rig: Rig, technician: Browser) -> None:
+    technician.get("/recipes")
+    technician.post("/me/language", {"language": "de"})
+    said = technician.post("/recipes/view/feeder/rollback", {"version": "1", "why": "alarmiert"}).text
+    assert "Die Station hat nicht geantwortet." in said
+    assert "Meldung der Software (englisch):" in said
+    (recipe_of(rig) / "current").write_text("0099\n")
+    page = technician.get("/recipes").text
+    assert "Dieses Rezept ist nicht brauchbar." in page
+    assert '<p class="preserve" lang="en">' in page
+
+
+def test_without_a_product_it_is_the_one_in_force(rig: Rig) -> None:
+    assert place_of(rig.site, "feeder", "").path == recipe_of(rig)
+    with pytest.raises(RecipeError):
+        place_of(rig.site, "feeder", "aspirin")

@@ -59,12 +59,20 @@ def fuzz(house: House, operation: Any, tally: Tally, *, examples: int, number: i
         started = time.monotonic()
         answer = client.request(
             wire["method"], wire["url"], params=wire.get("params"), headers=_sendable(wire.get("headers")),
-            **{key: wire[key] for key in ("json", "data", "files", "content") if wire.get(key) is not None},
+            **_body(wire),
         )  # fmt: skip
         _note(tally, f"{case.method} {case.operation.path}", answer, time.monotonic() - started)
 
     with contextlib.suppress(Unsatisfiable):  # nothing can be wrong with a route that takes nothing
         send()
+
+
+def _body(wire: dict[str, Any]) -> dict[str, Any]:
+    """The body in httpx's words."""
+    found = {key: wire[key] for key in ("json", "data", "files") if wire.get(key) is not None}
+    if isinstance(found.get("data"), (bytes, str)):
+        found["content"] = found.pop("data")
+    return found
 
 
 def _sendable(headers: Any) -> dict[str, str]:

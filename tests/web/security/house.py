@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import httpx
 import yaml
-from argon2 import PasswordHasher
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from calibration.web.access import Passwords, Role, User

@@ -24,7 +24,9 @@ def assert_guarded(answer: httpx.Response, what: str) -> None:
     assert policy["style-src"] == "'self'", what
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'", what
     assert policy["form-action"] == policy["connect-src"] == "'self'", what
-    assert not [value for value in policy.values() if "unsafe" in value or "*" in value or "http" in value or "data:" in value], what
+    assert not [
+        value for value in policy.values() if "unsafe" in value or "*" in value or "http" in value or "data:" in value
+    ], what
     headers = answer.headers
     assert headers["x-content-type-options"] == "nosniff", what
     assert headers["x-frame-options"] == "DENY", what

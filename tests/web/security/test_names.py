@@ -11,7 +11,9 @@ from tests.web.security.hostile import NAMES, in_path
 from tests.web.security.house import House, names_in
 from tests.web.security.routes import NEVER_ENDS, SAFE, rules
 
-LEAKS = re.compile(r"root:x:0:0|\[fonts\]|Traceback|File \"|site-packages|/usr/lib/python|sqlite3\.|<script>alert|49\$\{|uvicorn")
+LEAKS = re.compile(
+    r"root:x:0:0|\[fonts\]|Traceback|File \"|site-packages|/usr/lib/python|sqlite3\.|<script>alert|49\$\{|uvicorn"
+)
 KEEPS_SESSION = ("/sign-out", "/me/lock", "/me/sign-out-everywhere", "/me/password")
 RULES = [rule for rule in rules() if rule.path != NEVER_ENDS and rule.path not in KEEPS_SESSION]
 
@@ -76,7 +78,8 @@ def test_no_file_but_those_of_the_page_is_sent(built: House, path: str) -> None:
 
 
 @pytest.mark.parametrize("next_", [
-    "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "/%0d%0aSet-Cookie:a=b",
+    "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)",
+    "/%0d%0aSet-Cookie:a=b",
     "/\t/evil.example", "///evil.example", "/\r\nSet-Cookie: stolen=1", "data:text/html,x", " //evil.example",
 ])  # fmt: skip
 def test_nobody_is_led_elsewhere(built: House, next_: str) -> None:

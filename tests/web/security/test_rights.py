@@ -1,4 +1,4 @@
-"""Every route: without a session, with too little right, with a token that is none, from another site, without the form's token."""
+"""Every route: without a session, with too little right, with a forged token, from another site, without the form's token."""
 
 from __future__ import annotations
 
@@ -185,7 +185,9 @@ def test_another_site_changes_nothing_even_with_every_token(built: House, header
     assert built.state() == before
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "", "localhost/evil", "[::"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "", "localhost/evil", "[::"]
+)
 def test_by_another_name_the_page_says_nothing(built: House, host: str) -> None:
     for rule in RULES:
         client = built.client("admin", host=host, origin=HOME)

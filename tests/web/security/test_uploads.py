@@ -62,7 +62,9 @@ def test_a_hostile_file_is_refused(built: House, began: Visitor, kind: str) -> N
             started = time.monotonic()
             answer = began.post(built.fill(path), files={field: (name, data, "image/png")}, data=dict.fromkeys(others, "1"))
             what = f"{path} {field} {name[:20]!r} {kind}"
-            assert answer.status_code < 500 or answer.status_code in {503, 507}, f"{what}: {answer.status_code} {answer.text[:400]}"
+            assert answer.status_code < 500 or answer.status_code in {503, 507}, (
+                f"{what}: {answer.status_code} {answer.text[:400]}"
+            )
             assert time.monotonic() - started < LONGEST_S, what
             assert "Traceback" not in answer.text, what
     assert psutil.Process(os.getpid()).memory_info().rss - memory < GROWTH

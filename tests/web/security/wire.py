@@ -34,7 +34,13 @@ def connected(port: int) -> Iterator[socket.socket]:
 def head_of(method: str, path: str, port: int, *lines: str) -> bytes:
     """The first lines of a request, from the page's own origin."""
     origin = f"http://127.0.0.1:{port}"
-    first = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Origin: {origin}", "Sec-Fetch-Site: same-origin", "Connection: close"]
+    first = [
+        f"{method} {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"Origin: {origin}",
+        "Sec-Fetch-Site: same-origin",
+        "Connection: close",
+    ]
     return "\r\n".join([*first, *lines, "", ""]).encode()
 
 

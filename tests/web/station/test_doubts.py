@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,7 +15,7 @@ from calibration.web.link.trouble import Trouble, Why
 from calibration.web.station import Doubt, Limits, digest, show
 from calibration.web.station.bar import MARK, bar_of
 from calibration.web.station.showing import Shown, alarm_family
-from tests.web.link.parts import example, heard, mirror
+from tests.web.link.parts import JPEG, example, heard, mirror
 
 AT = datetime(2026, 11, 22, 6, 9, 16, tzinfo=timezone.utc)
 LIMITS = Limits()
@@ -136,6 +137,24 @@ def test_only_what_is_seen_changes_the_page() -> None:
     page.hear(heard("health", example("health", creationTime="2026-11-22T06:09:16.000Z")))
     assert digest(shown(page)) == before
     assert digest(shown(page, AT + timedelta(minutes=20))) != before, "growing old is a change"
+
+
+def properties_of(result_id: str) -> dict[str, str]:
+    return {"result_id": result_id, "sha256": hashlib.sha256(JPEG).hexdigest()}
+
+
+def test_an_earlier_picture_stays_only_while_the_next_one_is_on_its_way() -> None:
+    page = passing()
+    page._clock = lambda: AT
+    page.hear(heard("view/feeder/image/overlay", JPEG, properties=properties_of("earlier")))
+    card = shown(page).cards[0]
+    assert (card.picture, card.is_its, card.is_recent) == ("earlier", False, True)
+    assert not shown(page, AT + timedelta(seconds=7)).cards[0].is_recent
+    own = page.now().views["feeder"].result
+    assert own is not None
+    page.hear(heard("view/feeder/image/overlay", JPEG, properties=properties_of(own["resultId"])))
+    card = shown(page).cards[0]
+    assert (card.is_its, card.is_recent) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -58,6 +59,12 @@ def test_a_stream_tells_what_changed_and_ends_with_the_session(rig: Rig) -> None
         told = events(response)
         name, first = next(told)
         assert (name, first["now"]["why"], set(first)) == ("parts", "no_broker", {"at", "now", "station"})
+        otto = rig.site.users.get("otto")
+        assert otto is not None
+        rig.site.users.change(replace(otto, views=("nest",)), who="the test")
+        rig.site.mirror._tell()
+        name, second = next((name, said) for name, said in told if name != "beat")
+        assert (name, second["station"] != first["station"]) == ("parts", True), "a view that was taken away is not shown on"
         rig.site.sessions.end_all("otto")
         rig.site.mirror._tell()
         assert "ended" in [name for name, _ in told]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calibration.web.station import limits_of
 from tests.commands.parts import until
 from tests.e2e.parts import TABLET, StationProcess, make_recipes, station_process
 from tests.mosquitto import Mosquitto, mosquitto
-from tests.web.parts import Rig
+from tests.web.parts import Rig, running_page, write_station
 from tests.web.station.parts import await_answers, await_now, clear, has_green, page_of, station_folder
 
 
@@ -103,6 +105,13 @@ def test_the_life_of_a_station_page(plant: tuple[Rig, StationProcess], broker: M
     await_now(rig, lambda now: now.state and now.state["status"] == "offline")
     assert not has_green(otto)
     assert "The station is not running. Nobody looks at the line." in otto.get("/").text
+
+
+def test_how_long_an_answer_is_current_is_a_setting(tmp_path: Path) -> None:
+    with running_page(write_station(tmp_path), {"freshness": {"result_min": 2.5, "clearance_min": 120}}) as rig:
+        limits = limits_of(rig.site)
+        assert (limits.result, limits.clearance) == (timedelta(minutes=2.5), timedelta(hours=2))
+        assert limits.health_s == rig.site.config.health.interval_s
 
 
 def test_a_page_without_a_broker_says_so_and_works(rig: Rig) -> None:

@@ -125,7 +125,7 @@ class Labels:
             if before is None:
                 return None
             self._audit.append(
-                Action.COMMAND,
+                ACTION,
                 who=who,
                 subject=f"label {view}",
                 why=why or "label taken back",
