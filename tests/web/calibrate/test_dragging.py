@@ -108,7 +108,16 @@ def test_by_mouse_and_by_keys(browser: Any, measured: Rig, address: str) -> None
         assert answer.value.ok
         assert value < figures(page)[2] <= high
         page.keyboard.press("ArrowLeft")
+        tick = page.locator("#line text.tick").first.bounding_box()  # from text of the picture to text of the page
+        mouse.move(tick["x"] + 1, tick["y"] + tick["height"] / 2)
+        mouse.down()
+        mouse.move(tick["x"] + 150, tick["y"] + 120, steps=4)
+        assert selected(page) == ""
+        mouse.up()
+        assert selected(page) == ""
+        mouse.click(left + 0.3 * (right - left), y)
         sent = figures(page)[2]
+        assert low < sent < high
         assert taken(page, measured) == sent
         page.get_by_role("button", name="Back to the method's line").click()
         page.wait_for_url("**/thresholds")
