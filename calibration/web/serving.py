@@ -26,6 +26,7 @@ from edge.config import load_config
 from edge.errors import ConfigError, StationBusy
 from edge.logs import start_logging
 from edge.schema import refuse_shared
+from edge.supervision import bound_arenas
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ BACKLOG: Final = 128
 
 def serve(config_path: Path, page_path: Path | None) -> int:
     """Serve until SIGTERM or Ctrl-C. ConfigError: settings, certificate or address; StationBusy: the port is taken."""
+    bound_arenas()
     start_logging(logging.INFO)
     os.umask(os.umask(0o077) | 0o007)  # as the station: what is written is for its user and group; `page` is the user's alone
     settings = read_page_settings(config_path, page_path)
