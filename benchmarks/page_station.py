@@ -46,9 +46,10 @@ class Page:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
-        """A new process; wait: until it answers."""
+        """A new process; wait: until it answers, else it begins at the priority that it has under its unit."""
+        command = self._command if wait else ["nice", "-n", str(NICE), *self._command]
         with self._log.open("w") as log:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         deadline = time.monotonic() + READY_S
         while wait:
             with contextlib.suppress(httpx.HTTPError):

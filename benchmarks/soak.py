@@ -42,7 +42,7 @@ from edge.supervision import bound_arenas
 VIEWS, PRODUCTS = ("north", "east", "south"), ("alpha", "beta")
 SETTLE_S, WARM_UP_S = 60.0, 3.0
 RING_SLOTS = 6
-ARCHIVE_BYTES = 100_000_000
+ARCHIVE_BYTES, QUEUE_BYTES = 100_000_000, 16_000_000
 DRIFT = 0.10
 
 
@@ -134,7 +134,8 @@ def soak(folder: Path, broker: Broker, seconds: float, rate_hz: float = 10.0, sc
         "pictures": {"publish": "all", "max_width": 400},
         "product": PRODUCTS[0],
         "changeover": {"warm_engines_mb": 0},
-        "archive": {"max_bytes": ARCHIVE_BYTES, "min_free_bytes": 0},
+        # What waits for a busy disk is bounded too, and lower than by default: else it would look like growth.
+        "archive": {"max_bytes": ARCHIVE_BYTES, "min_free_bytes": 0, "queue_bytes": QUEUE_BYTES},
     }
     first = make_config(_new(folder / "first"), broker.port, views, **more)
     _run(first, WARM_UP_S, broker, Events(Schedule(0, 0, 1)))  # what libraries keep for good (pools, caches) they have now

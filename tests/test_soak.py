@@ -11,6 +11,7 @@ from benchmarks.soak import VIEWS, Gaps, Soaked, keeping, soak
 from benchmarks.soak_events import Events, Schedule
 from benchmarks.soak_ledger import Latencies
 from benchmarks.station import Broker, Missing
+from edge.supervision import bound_arenas
 from edge.types import Frame
 from tests.mosquitto import mosquitto_binary
 
@@ -24,6 +25,7 @@ def test_three_minutes_of_restarts_kills_and_changes_lose_nothing_and_leave_noth
     """One test, since the run is what takes the time."""
     pytest.importorskip("genicam", reason="genicam is not installed: pip install 'lineclear[genicam]'")
     mosquitto_binary()
+    bound_arenas()
     with Broker(tmp_path, *keeping(tmp_path)) as broker:
         soaked = soak(tmp_path, broker, SECONDS, schedule=SCHEDULE)
     assert soaked.problems(SETTLE_S) == []

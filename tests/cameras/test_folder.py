@@ -54,7 +54,6 @@ def test_loop_and_once(tmp_path: Path) -> None:
 def test_a_fixed_rate_keeps_its_distance(tmp_path: Path) -> None:
     with FolderCamera(folder(folder_of(tmp_path), rate_hz=25), "front") as camera:
         times_ns = [next_frame(camera).grabbed_ns for _ in range(4)]
-        assert camera.grab(0.001) is None, "the next is not due yet"
     assert times_ns[3] - times_ns[0] >= 3 * 0.035e9
 
 

@@ -54,6 +54,7 @@ DECODERS = {
     "edge/bundle/image.py",
     "edge/batch_report/pictures.py",
     "calibration/labels/pictures.py",
+    "calibration/web/history/thumbnails.py",
     "edge/publishers/images.py",  # pictures that this station drew itself
 }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from datetime import datetime, timezone
 from typing import Any, Final
 
 import paho.mqtt.client as paho
 
+from edge.archive import ArchiveReader
 from tests.web.browser.people import sign_in
 from tests.web.browser.places import MORE, PAGES
 from tests.web.browser.plant import TOPIC, Plant
@@ -91,7 +93,21 @@ def with_history(plant: Plant) -> dict[str, str]:
     finally:
         plc.close()
     (feeder,) = [view for view in clearance["views"] if view["view"] == VIEWS[0]]
-    return {"view": VIEWS[0], "batch": "B1202", "clearance": clearance["resultId"], "result": feeder["results"][-1]["resultId"]}
+    result_id = feeder["results"][-1]["resultId"]
+    _await_evidence(plant, result_id)
+    return {"view": VIEWS[0], "batch": "B1202", "clearance": clearance["resultId"], "result": result_id}
+
+
+def _await_evidence(plant: Plant, result_id: str) -> None:
+    """The archive writes in its own thread, and on a busy machine much later than the answer."""
+    archive, deadline_s, pause = (
+        ArchiveReader(plant.folder / "state" / "archive"),
+        time.monotonic() + PATIENCE_S,
+        threading.Event(),
+    )
+    while archive.get(result_id) is None:
+        assert time.monotonic() < deadline_s, f"{result_id} did not come into the archive"
+        pause.wait(0.1)
 
 
 def filled(plant: Plant) -> dict[str, str]:

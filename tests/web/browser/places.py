@@ -49,6 +49,6 @@ IN_BETWEEN: Final = ("/unlock", "/history/exports/{job_id}", "/recipes/incoming/
 """Pages of a moment, of which the areas' own tests look at what they say."""
 NO_PAGE: Final = re.compile(
     r"\.(json|jsonl|csv|zip|npz|jpg|png|pdf|html)$|^/(events|station/live|jobs/)|/(thumbnail|frame|overlay|picture|document|density"
-    r"|at|zip|export)$|/(good|bad|known|changed)/|/looks/"
+    r"|at|zip|export|count)$|/(good|bad|known|changed)/|/looks/"
 )
 """Pictures, data and what scripts ask for."""

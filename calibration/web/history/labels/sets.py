@@ -70,13 +70,22 @@ def picture(labels: Labels, label: Label, max_side_px: int) -> bytes:
             f"cannot be shown ({error})", where=str(path), remedy="take the label back and label it again"
         ) from None
     shown = _resized(_bgr(frame), max_side_px)
-    mask = cv2.imread(str(folder / "ground_truth" / "bad" / f"{label.name}_mask.png"), cv2.IMREAD_GRAYSCALE)
+    mask = _drawn(folder / "ground_truth" / "bad" / f"{label.name}_mask.png")
     if mask is not None and label.says == "bad":
         small = cv2.resize(mask, (shown.shape[1], shown.shape[0]), interpolation=cv2.INTER_AREA)
         outlines, _ = cv2.findContours((small > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(shown, outlines, -1, (0, 0, 0), 4)
         cv2.drawContours(shown, outlines, -1, _BAD_BGR, 2)
     return bytes(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+
+
+def _drawn(path: Path) -> ImageU8 | None:
+    """What was drawn as bad, uint8 HxW; None where nothing was, or it cannot be read."""
+    try:
+        mask = decode_png(path.read_bytes(), str(path))
+    except (BundleError, OSError):
+        return None
+    return mask if mask.ndim == 2 else np.ascontiguousarray(mask.max(axis=2))
 
 
 def _bgr(frame: ImageU8) -> ImageU8:
