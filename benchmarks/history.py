@@ -166,6 +166,7 @@ def of_the_page(state: Path, count: int, rounds: int) -> bool:
     """The same as a signed-in person's browser asks it: the application, its session, the template."""
     (state / "station").mkdir(exist_ok=True)
     config = write_station(state / "station", state_dir=str(state.resolve()))
+    config.with_suffix(".page.yaml").write_text("limits: {per_address: 1000000, per_session: 1000000, burst: 100000}\n")
     print(f"\n| page, {count} results, ms | median | p95 | worst | processor |\n|---|---|---|---|---|")
     with running_page(config) as rig:
         browser = rig.signed_in("vera")
