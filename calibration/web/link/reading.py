@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
 
 from edge.commands.canonical import canonical
 
@@ -122,6 +123,13 @@ class Clearance(_Told):
     reasons: Annotated[list[_Reason], Field(max_length=256)]
     views: Annotated[list[_ClearanceView], Field(max_length=64)]
     creationTime: Moment  # noqa: N815
+
+    @model_validator(mode="after")
+    def _clear_is_clear(self) -> Self:
+        """A station says CLEAR only where every view passed: who says it of another is no station."""
+        if self.outcome == "CLEAR" and (self.reasons or not self.views or any(view.outcome != "PASS" for view in self.views)):
+            raise ValueError("CLEAR, with a view that did not pass")
+        return self
 
 
 class _Progress(_Told):

@@ -113,6 +113,18 @@ def test_no_json_at_all_is_a_message_by_chance(topic: str, body: Any) -> None:
     assert seen(page).banner.outcome == ""
 
 
+@pytest.mark.parametrize(
+    "change", [{"views": []}, {"reasons": [{"code": "clock", "detail": "it went back"}]}, {"of": "FAIL"}, {"of": "UNDECIDED"}]
+)
+def test_a_clear_that_contradicts_itself_is_none(change: dict[str, Any]) -> None:
+    page = mirror()
+    body = example(CLEARANCE, outcome="CLEAR", **{key: value for key, value in change.items() if key != "of"})
+    if "of" in change:
+        body["views"][-1]["outcome"] = change["of"]
+    page.hear(heard(CLEARANCE, json.dumps(body).encode()))
+    assert seen(page).banner.outcome == ""
+
+
 @settings(max_examples=60, deadline=None)
 @given(JSON)
 def test_a_clearance_is_clear_by_the_one_word_alone(outcome: Any) -> None:
