@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from edge.cameras.supervision import SupervisedCamera
+from edge.errors import CameraLost
 from edge.settings.cameras import FolderSettings, ProcessSettings, VideoSettings
 from edge.settings.simulated import SimulatedSettings
+from edge.types import Frame
 
 HASTY = ProcessSettings(hang_timeout_s=2.0, stall_timeout_s=2.0, open_timeout_s=60.0)
 
@@ -48,3 +52,16 @@ def folder(path: Path, **changes: object) -> FolderSettings:
 
 def video(path: Path, **changes: object) -> VideoSettings:
     return VideoSettings.model_validate({"source": str(path), **changes})
+
+
+def frame_of(camera: SupervisedCamera) -> Frame:
+    """The next frame, however often the camera is lost meanwhile."""
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        try:
+            frame = camera.grab(0.2)
+        except CameraLost:
+            continue
+        if frame is not None:
+            return frame
+    raise AssertionError(camera.state)

@@ -11,27 +11,14 @@ import numpy as np
 import pytest
 
 from edge.cameras.supervision import SupervisedCamera
-from edge.errors import CameraLost, CameraRefused, DeviceError
+from edge.errors import CameraRefused, DeviceError
 from edge.settings.genicam import GenicamSettings
-from edge.types import Frame
-from tests.cameras.making import HASTY
+from tests.cameras.making import HASTY, frame_of
 
 pytest.importorskip("harvesters", reason="GenICam support is not installed")
 pytest.importorskip("genicam", reason="GenICam support is not installed")
 
 OWN = GenicamSettings(serial="1", producers=("viky",), frame_rate_hz=50, pixel_format="Mono8")
-
-
-def frame_of(camera: SupervisedCamera) -> Frame:
-    deadline_s = time.monotonic() + 20
-    while time.monotonic() < deadline_s:
-        try:
-            frame = camera.grab(0.2)
-        except CameraLost:
-            continue
-        if frame is not None:
-            return frame
-    raise AssertionError(camera.state)
 
 
 def refusal_of(camera: SupervisedCamera) -> str:

@@ -10,24 +10,12 @@ import numpy as np
 import pytest
 
 from edge.cameras.supervision import SupervisedCamera
-from edge.errors import CameraLost, DeviceError
-from edge.types import Frame, ReasonCode
-from tests.cameras.making import HASTY, simulated
+from edge.errors import DeviceError
+from edge.types import ReasonCode
+from tests.cameras.making import HASTY, frame_of, simulated
 from tests.station_parts import Event, ScriptedCamera, make_recipe, make_station, scene, with_noise
 
 DARK, BRIGHT = simulated(exposure_us=2000, noise=0, drift=0), simulated(exposure_us=10_000, noise=0, drift=0)
-
-
-def frame_of(camera: SupervisedCamera) -> Frame:
-    deadline_s = time.monotonic() + 20
-    while time.monotonic() < deadline_s:
-        try:
-            frame = camera.grab(0.2)
-        except CameraLost:
-            continue
-        if frame is not None:
-            return frame
-    raise AssertionError(camera.state)
 
 
 def test_what_comes_after_is_of_the_new_settings_and_counters_go_on() -> None:
